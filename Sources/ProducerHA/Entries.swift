@@ -1,0 +1,181 @@
+// The ProducerHA layer: what the log means for block producers. The replicated state (head block, region, settings) and
+// the pure decisions made from it: does this block fit, may this peer produce, is that block from outside to be let in.
+// Applying is pure and total: the same log gives the same state on every peer and in every version. It imports Raft and
+// Antelope, does no I/O and knows no clock; `Replica` joins it to the consensus core, and the daemon and the simulator
+// drive that.
+
+import Raft
+
+extension EntryKind {
+    /// A whole packed signed_block.
+    public static let block = EntryKind(rawValue: 1)
+    /// A change of the region's state: `RegionChange`.
+    public static let region = EntryKind(rawValue: 2)
+    /// A record of what an operator did. This version writes none.
+    public static let operation = EntryKind(rawValue: 3)
+    /// What the group is: `GroupSettings`.
+    public static let settings = EntryKind(rawValue: 4)
+
+    public var name: String {
+        switch self {
+        case .noop: "noop"
+        case .block: "block"
+        case .region: "region"
+        case .operation: "operation"
+        case .settings: "settings"
+        default: "kind_\(rawValue)"
+        }
+    }
+}
+
+/// The random name of a group, made by its first leader. 16 bytes.
+public struct GroupID: Hashable, Sendable, CustomStringConvertible {
+    public let bytes: [UInt8]
+
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        self.bytes = bytes
+    }
+
+    public var description: String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+/// Which blocks of the chain the group holds.
+public enum ChainProducers: UInt8, Sendable {
+    /// Every block: each follows the one before.
+    case sole = 0
+    /// Only the blocks of the group's own producer accounts: heights and time slots rise.
+    case several = 1
+}
+
+/// The first thing a new group commits.
+public struct GroupSettings: Hashable, Sendable {
+    public var groupID: GroupID
+    public var producers: ChainProducers
+
+    public init(groupID: GroupID, producers: ChainProducers) {
+        self.groupID = groupID
+        self.producers = producers
+    }
+
+    public func encoded() -> [UInt8] {
+        var out = Encoder()
+        out.byte(1)
+        out.bytes(groupID.bytes)
+        out.byte(producers.rawValue)
+        return out.data
+    }
+
+    public init?(encoded: [UInt8]) {
+        var input = Decoder(encoded)
+        guard input.byte() == 1, let bytes = input.bytes(), let id = GroupID(bytes: bytes), let raw = input.byte(),
+            let producers = ChainProducers(rawValue: raw), input.isAtEnd
+        else { return nil }
+        self.init(groupID: id, producers: producers)
+    }
+}
+
+/// What a region does.
+public enum RegionActivity: UInt8, Sendable, CustomStringConvertible {
+    /// Never produces.
+    case standby = 0
+    case active = 1
+    /// Has stopped, and another region is about to start. Never produces.
+    case activating = 2
+
+    public var description: String {
+        switch self {
+        case .standby: "standby"
+        case .active: "active"
+        case .activating: "activating"
+        }
+    }
+}
+
+/// A compare-and-set of the region's state: refused unless `expects` is the epoch that stands.
+public struct RegionChange: Hashable, Sendable {
+    public var expects: UInt64
+    /// The epoch that it sets; greater than `expects`.
+    public var epoch: UInt64
+    public var activity: RegionActivity
+    public var isPaused: Bool
+    /// A packed signed_block that becomes the head, or nil to leave the head alone.
+    public var base: [UInt8]?
+
+    public init(expects: UInt64, epoch: UInt64, activity: RegionActivity, isPaused: Bool, base: [UInt8]? = nil) {
+        self.expects = expects
+        self.epoch = epoch
+        self.activity = activity
+        self.isPaused = isPaused
+        self.base = base
+    }
+
+    public func encoded() -> [UInt8] {
+        var out = Encoder()
+        out.byte(1)
+        out.number(expects)
+        out.number(epoch)
+        out.byte(activity.rawValue)
+        out.byte(isPaused ? 1 : 0)
+        out.byte(base == nil ? 0 : 1)
+        if let base { out.bytes(base) }
+        return out.data
+    }
+
+    public init?(encoded: [UInt8]) {
+        var input = Decoder(encoded)
+        guard input.byte() == 1, let expects = input.number(), let epoch = input.number(), let raw = input.byte(),
+            let activity = RegionActivity(rawValue: raw), let paused = input.byte(), paused <= 1,
+            let hasBase = input.byte(), hasBase <= 1
+        else { return nil }
+        var base: [UInt8]?
+        if hasBase == 1 {
+            guard let bytes = input.bytes() else { return nil }
+            base = bytes
+        }
+        guard input.isAtEnd else { return nil }
+        self.init(expects: expects, epoch: epoch, activity: activity, isPaused: paused == 1, base: base)
+    }
+}
+
+/// Little-endian numbers and byte strings with a length before them.
+struct Encoder {
+    private(set) var data: [UInt8] = []
+
+    mutating func byte(_ value: UInt8) { data.append(value) }
+
+    mutating func number(_ value: UInt64) {
+        for shift in stride(from: 0, to: 64, by: 8) { data.append(UInt8(truncatingIfNeeded: value >> UInt64(shift))) }
+    }
+
+    mutating func bytes(_ value: [UInt8]) {
+        number(UInt64(value.count))
+        data.append(contentsOf: value)
+    }
+}
+
+/// Reads what `Encoder` wrote; nil where the bytes end too early.
+struct Decoder {
+    private var rest: ArraySlice<UInt8>
+
+    init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    mutating func byte() -> UInt8? { rest.popFirst() }
+
+    mutating func number() -> UInt64? {
+        guard rest.count >= 8 else { return nil }
+        let value = rest.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        rest = rest.dropFirst(8)
+        return value
+    }
+
+    mutating func bytes() -> [UInt8]? {
+        guard let count = number(), count <= UInt64(rest.count) else { return nil }
+        defer { rest = rest.dropFirst(Int(count)) }
+        return Array(rest.prefix(Int(count)))
+    }
+}

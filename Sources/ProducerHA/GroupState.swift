@@ -1,0 +1,194 @@
+import Antelope
+import Raft
+
+/// A block of the chain as the group knows it.
+public struct BlockRef: Hashable, Sendable {
+    public var number: UInt32
+    public var id: BlockID
+    public var previous: BlockID
+    public var slot: BlockTimestamp
+    public var producer: Name
+
+    public init(_ header: BlockHeader) {
+        number = header.number
+        id = header.id
+        previous = header.previous
+        slot = header.timestamp
+        producer = header.producer
+    }
+}
+
+/// The last committed block, with its bytes.
+public struct Head: Hashable, Sendable {
+    public var block: BlockRef
+    public var bytes: [UInt8]
+    /// The entry that made it the head.
+    public var index: LogIndex
+    public var term: Term
+}
+
+public struct RegionState: Hashable, Sendable {
+    /// Counts the changes of this state. 0: nothing was decided yet.
+    public var epoch: UInt64 = 0
+    public var activity = RegionActivity.standby
+    public var isPaused = false
+    /// The number of the block that the region went on from, when a change named one.
+    public var baseNumber: UInt32?
+}
+
+/// Why an entry changed nothing.
+public enum Refusal: Hashable, Sendable {
+    /// A committed block of this height has another id.
+    case conflictsWithHead
+    /// The block does not follow the head.
+    case unlinkable
+    /// At or below the head.
+    case stale
+    /// The region's state was changed before, to this epoch.
+    case epochChanged(UInt64)
+    /// It asked for the state that stands.
+    case changesNothing
+    case alreadySet
+    case malformed
+    /// Of a kind that this version does not know, or does not use.
+    case unknownKind
+}
+
+public enum Applied: Hashable, Sendable {
+    case accepted
+    case refused(Refusal)
+}
+
+/// What all peers of a group agree on, as the log up to `index` makes it.
+public struct GroupState: Hashable, Sendable {
+    public private(set) var index: LogIndex = 0
+    public private(set) var term: Term = 0
+    public private(set) var groupID: GroupID?
+    public private(set) var producers = ChainProducers.sole
+    public private(set) var head: Head?
+    public private(set) var region = RegionState()
+    /// The latest refused entries, oldest first; at most `refusedKept`.
+    public private(set) var refused: [LogIndex] = []
+
+    public static let refusedKept = 64
+
+    public init() {}
+
+    /// Applies the next entry. Never fails: what does not fit is recorded as refused and changes nothing else.
+    public mutating func apply(_ entry: Entry) -> Applied {
+        precondition(entry.index == index + 1, "entry \(entry.index) applied after \(index)")
+        index = entry.index
+        term = entry.term
+        let applied = change(by: entry)
+        if case .refused = applied {
+            refused.append(entry.index)
+            if refused.count > Self.refusedKept { refused.removeFirst() }
+        }
+        return applied
+    }
+
+    private mutating func change(by entry: Entry) -> Applied {
+        switch entry.kind {
+        case .noop: return .accepted
+        case .block:
+            guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return .refused(.malformed) }
+            let block = BlockRef(header)
+            if let refusal = refusal(of: block) { return .refused(refusal) }
+            head = Head(block: block, bytes: entry.payload, index: entry.index, term: entry.term)
+        case .region:
+            guard let change = RegionChange(encoded: entry.payload) else { return .refused(.malformed) }
+            return apply(change, entry)
+        case .settings:
+            guard let settings = GroupSettings(encoded: entry.payload) else { return .refused(.malformed) }
+            guard groupID == nil else { return .refused(.alreadySet) }
+            groupID = settings.groupID
+            producers = settings.producers
+        default: return .refused(.unknownKind)
+        }
+        return .accepted
+    }
+
+    /// Why a block does not fit on the head, nil when it does. The first block of a group always does.
+    public func refusal(of block: BlockRef) -> Refusal? {
+        guard let head = head?.block else { return nil }
+        if block.number == head.number { return block.id == head.id ? .stale : .conflictsWithHead }
+        if block.number < head.number { return .stale }
+        switch producers {
+        case .sole: return block.number == head.number + 1 && block.previous == head.id ? nil : .unlinkable
+        case .several: return block.slot > head.slot ? nil : .unlinkable
+        }
+    }
+
+    private mutating func apply(_ change: RegionChange, _ entry: Entry) -> Applied {
+        guard change.expects == region.epoch, change.epoch > region.epoch else {
+            return .refused(.epochChanged(region.epoch))
+        }
+        let changesHead = change.base.map { $0 != head?.bytes } ?? false
+        let isNew = region.epoch == 0
+        guard isNew || changesHead || change.activity != region.activity || change.isPaused != region.isPaused else {
+            return .refused(.changesNothing)
+        }
+        if let base = change.base {
+            guard let header = try? BlockHeader(parsingPrefixOf: base) else { return .refused(.malformed) }
+            head = Head(block: BlockRef(header), bytes: base, index: entry.index, term: entry.term)
+            region.baseNumber = header.number
+        }
+        region.epoch = change.epoch
+        region.activity = change.activity
+        region.isPaused = change.isPaused
+        return .accepted
+    }
+
+    // MARK: - Snapshots
+
+    private static let snapshotVersion: UInt8 = 1
+
+    public func snapshot() -> Snapshot {
+        var out = Encoder()
+        out.byte(Self.snapshotVersion)
+        out.bytes(groupID?.bytes ?? [])
+        out.byte(producers.rawValue)
+        out.number(region.epoch)
+        out.byte(region.activity.rawValue)
+        out.byte(region.isPaused ? 1 : 0)
+        out.number(region.baseNumber.map { UInt64($0) + 1 } ?? 0)
+        out.number(UInt64(refused.count))
+        for index in refused { out.number(index) }
+        out.byte(head == nil ? 0 : 1)
+        if let head {
+            out.number(head.index)
+            out.number(head.term)
+            out.bytes(head.bytes)
+        }
+        return Snapshot(index: index, term: term, state: out.data)
+    }
+
+    /// nil when the bytes are no snapshot of a version that this one knows.
+    public init?(_ snapshot: Snapshot) {
+        var input = Decoder(snapshot.state)
+        guard input.byte() == Self.snapshotVersion, let group = input.bytes(), let rawProducers = input.byte(),
+            let producers = ChainProducers(rawValue: rawProducers), let epoch = input.number(),
+            let rawActivity = input.byte(), let activity = RegionActivity(rawValue: rawActivity),
+            let paused = input.byte(), let base = input.number(), base <= UInt64(UInt32.max) + 1,
+            let count = input.number(), count <= UInt64(Self.refusedKept)
+        else { return nil }
+        for _ in 0..<count {
+            guard let index = input.number() else { return nil }
+            refused.append(index)
+        }
+        guard let hasHead = input.byte() else { return nil }
+        if hasHead == 1 {
+            guard let index = input.number(), let term = input.number(), let bytes = input.bytes(),
+                let header = try? BlockHeader(parsingPrefixOf: bytes)
+            else { return nil }
+            head = Head(block: BlockRef(header), bytes: bytes, index: index, term: term)
+        }
+        guard input.isAtEnd, group.isEmpty || group.count == 16 else { return nil }
+        index = snapshot.index
+        term = snapshot.term
+        groupID = GroupID(bytes: group)
+        self.producers = producers
+        region = RegionState(
+            epoch: epoch, activity: activity, isPaused: paused == 1, baseNumber: base > 0 ? UInt32(base - 1) : nil)
+    }
+}

@@ -1,0 +1,300 @@
+import Antelope
+import Raft
+
+/// Names a caller that waits for an answer.
+public typealias Ticket = UInt64
+
+/// What became of a block that was handed in.
+public enum CommitAnswer: Hashable, Sendable {
+    case committed(index: LogIndex, term: Term, BlockRef)
+    case refused(CommitRefusal)
+    /// The height is committed and in the log: the same block is well, another one conflicts. The store knows.
+    case compareWithEntry(LogIndex, BlockRef)
+}
+
+/// What a replica wants done, in this order.
+public enum Action: Sendable {
+    case persist(Persist)
+    case send(Message, to: PeerID)
+    case load(from: LogIndex, through: LogIndex, for: PeerID)
+    /// Keep this snapshot, durably, and drop the entries up to and with `dropThrough` when convenient.
+    case keep(Snapshot, dropThrough: LogIndex)
+    case answer(Ticket, CommitAnswer)
+    /// Applied, in order.
+    case applied(Entry, Applied)
+    /// The state was replaced by a leader's snapshot.
+    case restored
+    case note(Note)
+}
+
+/// What an operator wants to see in the log.
+public enum Note: Sendable {
+    case becameLeader(term: Term)
+    case lostLeadership(term: Term, LossReason)
+    case leaderChanged(PeerID?, term: Term)
+    case leaseAcquired(term: Term)
+    case transferEnded(to: PeerID, TransferOutcome)
+    case voteGained(from: Term)
+}
+
+/// One peer: the consensus core, the replicated state, and what waits for it. A value without I/O; the daemon and the
+/// simulator drive it alike.
+public struct Replica: Sendable {
+    public struct Options: Sendable {
+        /// Commits between two snapshots, and entries kept behind one.
+        public var snapshotDistance: UInt64 = 7200
+        /// What a new group starts with, if this peer is its first leader.
+        public var startsActive = false
+        public var newGroupID: GroupID
+        public var producers = ChainProducers.sole
+
+        public init(newGroupID: GroupID) { self.newGroupID = newGroupID }
+    }
+
+    public private(set) var raft: RaftCore
+    public private(set) var state: GroupState
+    public private(set) var blocks: BlockIndex
+    public let options: Options
+    /// No leadership and no production any more: the process is about to end.
+    public private(set) var isShuttingDown = false
+
+    /// The state as it will be when all proposed entries are applied; nil unless this peer leads and has applied an entry
+    /// of its own term.
+    private var proposed: GroupState?
+    private var waiting: [LogIndex: [Ticket]] = [:]
+    private var lastSnapshot: LogIndex
+    private var actions: [Action] = []
+
+    /// - Parameters:
+    ///   - state: the state after the last applied entry, which `raft` was started with.
+    ///   - blocks: the blocks that the kept part of the log holds, up to there.
+    ///   - lastSnapshot: the index of the snapshot in the store.
+    public init(raft: RaftCore, state: GroupState, blocks: BlockIndex, lastSnapshot: LogIndex, options: Options) {
+        precondition(state.index == raft.commitIndex, "state at \(state.index), core at \(raft.commitIndex)")
+        self.raft = raft
+        self.state = state
+        self.blocks = blocks
+        self.lastSnapshot = lastSnapshot
+        self.options = options
+    }
+
+    // MARK: - What is true now
+
+    /// Why this peer may not produce at this very moment; nil when it may. Ask at each use, never keep the answer.
+    public func obstacle(at now: Instant) -> ProductionObstacle? {
+        guard raft.role == .leader else {
+            guard let leader = raft.leader else { return .noLeader }
+            return .notLeader(leader: leader)
+        }
+        if isShuttingDown { return .shuttingDown }
+        if raft.transfer != nil { return .draining }
+        switch state.region.activity {
+        case .standby, .activating: return state.region.epoch == 0 ? .termNotApplied : .regionStandby
+        case .active: if state.region.isPaused { return .regionPaused }
+        }
+        switch raft.lease(at: now) {
+        case .held: break
+        case .notLeader: return .noLeader
+        case .waiting(let rest): return .leaseWait(rest)
+        case .released: return .draining
+        case .expired:
+            let silence = raft.quorumSilence(at: now)
+            let isSilent = silence.map { $0 >= raft.settings.electionTimeout.lowerBound } ?? true
+            return isSilent ? .noQuorum : .leaseExpired
+        }
+        return state.term == raft.term && proposed != nil ? nil : .termNotApplied
+    }
+
+    public func canProduce(at now: Instant) -> Bool { obstacle(at: now) == nil }
+
+    // MARK: - What happens
+
+    public mutating func step(_ event: Event, at now: Instant) -> [Action] {
+        drive(event, at: now)
+        return takeActions()
+    }
+
+    /// Hands in a packed block, which was checked to be well formed. The answer comes as `Action.answer`.
+    public mutating func commitBlock(_ block: BlockRef, bytes: [UInt8], ticket: Ticket, at now: Instant) -> [Action] {
+        if let answer = proposeBlock(block, bytes: bytes, ticket: ticket, at: now) {
+            actions.append(.answer(ticket, answer))
+        }
+        return takeActions()
+    }
+
+    /// Proposes a change of the region's state. False, and nothing happens, unless this peer leads and can propose it.
+    public mutating func proposeRegion(_ change: RegionChange, at now: Instant) -> ([Action], Bool) {
+        let did = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
+        return (takeActions(), did)
+    }
+
+    /// Takes no leadership any more, and gives away what it has, to the peer that is closest behind.
+    public mutating func shutDown(at now: Instant) -> [Action] {
+        isShuttingDown = true
+        let candidates = raft.progress.filter { $0.value.isLinked && $0.value.counts }
+        if let best = candidates.max(by: { ($0.value.match, $1.key) < ($1.value.match, $0.key) })?.key {
+            drive(.transfer(to: best), at: now)
+        }
+        return takeActions()
+    }
+
+    // MARK: - Proposals
+
+    private mutating func proposeBlock(
+        _ block: BlockRef, bytes: [UInt8], ticket: Ticket, at now: Instant
+    ) -> CommitAnswer? {
+        guard raft.role == .leader else { return .refused(.obstacle(obstacle(at: now) ?? .noLeader)) }
+        // What was committed stays so, whatever else is the matter.
+        if let head = state.head?.block, block.number <= head.number {
+            if block == head, let index = state.head?.index, let term = state.head?.term {
+                return .committed(index: index, term: term, head)
+            }
+            if block.number == head.number { return .refused(.conflictsWithHead) }
+            if let index = blocks.index(ofHeight: block.number) { return .compareWithEntry(index, block) }
+            return .refused(.stale)
+        }
+        if let obstacle = obstacle(at: now) { return .refused(.obstacle(obstacle)) }
+        guard let proposed else { return .refused(.obstacle(.termNotApplied)) }
+        if let under = blockOnItsWay(number: block.number) {
+            guard under.block == block else { return .refused(.conflictsWithHead) }
+            waiting[under.index, default: []].append(ticket)
+            return nil
+        }
+        switch proposed.refusal(of: block) {
+        case nil: break
+        case .conflictsWithHead: return .refused(.conflictsWithHead)
+        case .stale: return .refused(.conflictsWithHead)
+        case .unlinkable, .epochChanged, .changesNothing, .alreadySet, .malformed, .unknownKind:
+            return .refused(.unlinkable)
+        }
+        guard raft.acceptsProposals else { return .refused(.overloaded) }
+        waiting[raft.lastIndex + 1] = [ticket]
+        _ = propose(Proposal(kind: .block, payload: bytes), at: now)
+        return nil
+    }
+
+    /// A block that is appended and not applied yet.
+    private func blockOnItsWay(number: UInt32) -> (index: LogIndex, block: BlockRef)? {
+        guard let top = proposed?.head?.block.number, number <= top, state.index < raft.lastIndex else { return nil }
+        for entry in raft.entriesInMemory(from: state.index + 1, through: raft.lastIndex) where entry.kind == .block {
+            if let header = try? BlockHeader(parsingPrefixOf: entry.payload), header.number == number {
+                return (entry.index, BlockRef(header))
+            }
+        }
+        return nil
+    }
+
+    private mutating func propose(_ proposal: Proposal, at now: Instant) -> Bool {
+        guard raft.acceptsProposals, var next = proposed else { return false }
+        let entry = Entry(
+            index: raft.lastIndex + 1, term: raft.term, kind: proposal.kind, payload: proposal.payload)
+        guard next.apply(entry) == .accepted else { return false }
+        proposed = next
+        drive(.propose([proposal]), at: now)
+        return true
+    }
+
+    // MARK: - Driving the core
+
+    private mutating func drive(_ event: Event, at now: Instant) {
+        var needsFounding = false
+        for effect in raft.step(event, at: now) {
+            switch effect {
+            case .persist(let write): actions.append(.persist(write))
+            case .send(let message, let peer): actions.append(.send(message, to: peer))
+            case .load(let from, let through, let peer): actions.append(.load(from: from, through: through, for: peer))
+            case .sendSnapshot(let term, let round, let peer):
+                let install = InstallSnapshot(term: term, round: round, snapshot: state.snapshot())
+                actions.append(.send(.installSnapshot(install), to: peer))
+            case .commit(let entries):
+                for entry in entries { apply(entry) }
+                needsFounding = beginTerm() || needsFounding
+            case .restore(let snapshot): restore(snapshot)
+            case .lostLeadership(let term, let reason):
+                stopProposing()
+                actions.append(.note(.lostLeadership(term: term, reason)))
+            case .becameLeader(let term): actions.append(.note(.becameLeader(term: term)))
+            case .leaderChanged(let peer, let term): actions.append(.note(.leaderChanged(peer, term: term)))
+            case .leaseAcquired(let term): actions.append(.note(.leaseAcquired(term: term)))
+            case .transferEnded(let peer, let outcome): actions.append(.note(.transferEnded(to: peer, outcome)))
+            case .voteGained(let term): actions.append(.note(.voteGained(from: term)))
+            }
+        }
+        if needsFounding { foundGroup(at: now) }
+        keepSnapshotIfDue(at: now)
+    }
+
+    private mutating func apply(_ entry: Entry) {
+        let applied = state.apply(entry)
+        if applied == .accepted, entry.kind == .block || entry.kind == .region, let head = state.head,
+            head.index == entry.index
+        {
+            blocks.append(number: head.block.number, index: entry.index)
+        }
+        actions.append(.applied(entry, applied))
+        guard let tickets = waiting.removeValue(forKey: entry.index) else { return }
+        guard applied == .accepted, let head = state.head, head.index == entry.index else {
+            preconditionFailure("entry \(entry.index) was proposed as fitting and then refused")
+        }
+        for ticket in tickets {
+            actions.append(.answer(ticket, .committed(index: entry.index, term: entry.term, head.block)))
+        }
+    }
+
+    /// Once an entry of its own term is applied, a leader knows everything that was committed before, and may propose.
+    /// True when the group has yet to be given its name and its region's state.
+    private mutating func beginTerm() -> Bool {
+        guard raft.role == .leader, proposed == nil, state.term == raft.term else { return false }
+        proposed = state
+        return state.groupID == nil || state.region.epoch == 0
+    }
+
+    private mutating func foundGroup(at now: Instant) {
+        if state.groupID == nil {
+            let settings = GroupSettings(groupID: options.newGroupID, producers: options.producers)
+            _ = propose(Proposal(kind: .settings, payload: settings.encoded()), at: now)
+        }
+        if state.region.epoch == 0 {
+            let change = RegionChange(
+                expects: 0, epoch: 1, activity: options.startsActive ? .active : .standby, isPaused: false)
+            _ = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
+        }
+    }
+
+    private mutating func stopProposing() {
+        proposed = nil
+        for (_, tickets) in waiting.sorted(by: { $0.key < $1.key }) {
+            for ticket in tickets { actions.append(.answer(ticket, .refused(.leadershipLost))) }
+        }
+        waiting = [:]
+    }
+
+    // MARK: - Snapshots
+
+    private mutating func restore(_ snapshot: Snapshot) {
+        guard let restored = GroupState(snapshot) else {
+            preconditionFailure("the leader's snapshot at \(snapshot.index) is of a kind this version does not know")
+        }
+        state = restored
+        lastSnapshot = snapshot.index
+        blocks.removeAll()
+        actions.append(.restored)
+    }
+
+    private mutating func keepSnapshotIfDue(at now: Instant) {
+        guard state.index >= lastSnapshot + options.snapshotDistance else { return }
+        lastSnapshot = state.index
+        let keepFrom = state.index > options.snapshotDistance ? state.index - options.snapshotDistance : 0
+        let dropThrough = min(keepFrom, raft.persistedIndex)
+        actions.append(.keep(state.snapshot(), dropThrough: dropThrough))
+        if dropThrough > raft.baseIndex {
+            blocks.drop(through: dropThrough)
+            drive(.compacted(through: dropThrough), at: now)
+        }
+    }
+
+    private mutating func takeActions() -> [Action] {
+        defer { actions.removeAll(keepingCapacity: true) }
+        return actions
+    }
+}

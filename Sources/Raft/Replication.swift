@@ -1,0 +1,279 @@
+// Log replication, commits and snapshots (thesis 3.5, 3.6, 5, 10.2), and the rounds that the lease is made of.
+
+extension RaftCore {
+    // MARK: - The leader sends
+
+    /// The sending time of the latest round that a quorum, this leader included, has acknowledged.
+    func quorumRound() -> Instant? {
+        let needed = settings.quorum - 1
+        let rounds = progress.values.compactMap(\.acknowledgedRound).sorted(by: >)
+        guard needed > 0 else { return lastStep }
+        return rounds.count >= needed ? rounds[needed - 1] : nil
+    }
+
+    /// When a leader without answers from a quorum steps down (thesis 6.2).
+    var quorumDeadline: Instant {
+        max(leadingSince, quorumRound() ?? leadingSince) + settings.electionTimeout.upperBound
+    }
+
+    mutating func propose(_ proposals: [Proposal], at now: Instant) {
+        precondition(role == .leader && transfer == nil, "only a leader that stays takes proposals")
+        for proposal in proposals {
+            uncommittedBytes += proposal.payload.count
+            appendToLog(
+                Entry(index: lastIndex + 1, term: term, kind: proposal.kind, payload: proposal.payload))
+        }
+        for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
+    }
+
+    mutating func sendHeartbeats(at now: Instant) {
+        heartbeatDue = now + settings.heartbeatInterval
+        for peer in settings.others { replicate(to: peer, at: now, heartbeat: true) }
+    }
+
+    /// Sends a follower what it lacks, as far as its window allows; with `heartbeat`, one message at least.
+    mutating func replicate(to peer: PeerID, at now: Instant, heartbeat: Bool) {
+        guard var follower = progress[peer], follower.isLinked else { return }
+        defer { progress[peer] = follower }
+        var heartbeat = heartbeat
+        while true {
+            switch follower.state {
+            case .snapshot(let index):
+                guard heartbeat else { return }
+                if let sentAt = follower.snapshotSentAt, now - sentAt > settings.electionTimeout.upperBound * 4 {
+                    follower.probe(from: index + 1)  // It was lost on the way.
+                    continue
+                }
+                sendAppend([], after: max(follower.match, baseIndex), to: peer, &follower, at: now)
+                return
+            case .probing:
+                if follower.awaitsProbe && !heartbeat { return }
+            case .replicating:
+                if !follower.hasRoom(settings.limits) && !heartbeat { return }
+            }
+            let previous = follower.next - 1
+            guard previous >= baseIndex else {
+                let round = makeRound(at: now)
+                effects.append(.sendSnapshot(term: term, round: round, to: peer))
+                follower.snapshotSent(index: commitIndex, at: now)
+                return
+            }
+            var entries: [Entry] = []
+            if follower.next <= lastIndex && !follower.isLoading && follower.hasRoom(settings.limits) {
+                entries = log.entries(from: follower.next, bytes: settings.limits.appendBytes)
+                if entries.isEmpty {
+                    let through = min(log.firstInMemory - 1, follower.next + 1023)
+                    effects.append(.load(from: follower.next, through: through, for: peer))
+                    follower.isLoading = true
+                }
+            }
+            let tellsCommit = follower.state == .replicating && follower.commitSent < commitIndex
+            guard !entries.isEmpty || heartbeat || tellsCommit else { return }
+            sendAppend(entries, after: previous, to: peer, &follower, at: now)
+            heartbeat = false
+            if entries.isEmpty || follower.state == .probing { return }
+        }
+    }
+
+    private mutating func sendAppend(
+        _ entries: [Entry], after previous: LogIndex, to peer: PeerID, _ follower: inout Progress, at now: Instant
+    ) {
+        guard let previousTerm = log.term(at: previous) else {
+            preconditionFailure("entry \(previous) is not in the log \(baseIndex)...\(lastIndex)")
+        }
+        let append = Append(
+            term: term, round: makeRound(at: now), previousIndex: previous, previousTerm: previousTerm,
+            commit: commitIndex, entries: entries)
+        send(.append(append), to: peer)
+        follower.commitSent = commitIndex
+        if follower.state == .probing {
+            follower.awaitsProbe = true
+        } else if let last = entries.last {
+            follower.sent(through: last.index, bytes: entries.reduce(0) { $0 + $1.payload.count })
+        }
+    }
+
+    /// Stamps a message. Sending it is an acknowledgement of this leader's own.
+    private mutating func makeRound(at now: Instant) -> Round {
+        _ = promise.acknowledge(settings.promise, at: now)
+        return Round(sentAt: now, promise: settings.promise)
+    }
+
+    /// The store's answer to a request for entries that are no longer in memory.
+    mutating func loaded(_ entries: [Entry], from first: LogIndex, for peer: PeerID, at now: Instant) {
+        guard role == .leader, var follower = progress[peer], follower.isLoading else { return }
+        follower.isLoading = false
+        var stillWanted = follower.isLinked && follower.next == first
+        if case .snapshot = follower.state { stillWanted = false }
+        let isSound = entries.first?.index == first && entries.allSatisfy { log.term(at: $0.index) == $0.term }
+        var rest = entries[...]
+        if stillWanted && isSound && first > baseIndex {
+            while !rest.isEmpty && follower.hasRoom(settings.limits) {
+                var (count, bytes) = (0, 0)
+                for entry in rest {
+                    bytes += entry.payload.count
+                    if bytes > settings.limits.appendBytes && count > 0 { break }
+                    count += 1
+                }
+                sendAppend(Array(rest.prefix(count)), after: follower.next - 1, to: peer, &follower, at: now)
+                rest = rest.dropFirst(count)
+                if follower.state == .probing { break }
+            }
+        }
+        progress[peer] = follower
+        if follower.state == .replicating { replicate(to: peer, at: now, heartbeat: false) }
+    }
+
+    // MARK: - The leader hears
+
+    mutating func accept(_ response: AppendResponse, from peer: PeerID, at now: Instant) {
+        guard role == .leader, response.term == term, var follower = progress[peer] else { return }
+        follower.lastContact = now
+        follower.roundTrip = now - response.sentAt
+        follower.counts = response.counts
+        if response.counts {
+            follower.acknowledgedRound = max(follower.acknowledgedRound ?? response.sentAt, response.sentAt)
+        }
+        switch response.result {
+        case .matches(let index):
+            guard index <= lastIndex else { break }
+            follower.acknowledged(through: index)
+            switch follower.state {
+            case .probing: follower.replicate()
+            case .snapshot: if index >= baseIndex { follower.replicate() }
+            case .replicating: break
+            }
+        case .conflict(let previous, let hintIndex, let hintTerm):
+            switch follower.state {
+            case .snapshot: break
+            case .replicating: if previous > follower.match { follower.probe(from: follower.match + 1) }
+            case .probing:
+                guard previous == follower.next - 1 else { break }
+                // A follower whose log ends below what it once acknowledged has lost its data.
+                if hintIndex < follower.match { follower.match = 0 }
+                let agreed = log.highest(atOrBelow: hintIndex, termAtMost: hintTerm).index
+                // Below the base only a snapshot helps.
+                follower.probe(from: hintIndex < baseIndex ? baseIndex : max(follower.match, min(agreed, previous - 1)) + 1)
+            }
+        }
+        progress[peer] = follower
+        commitWhatAQuorumHas(at: now)
+        replicate(to: peer, at: now, heartbeat: false)
+    }
+
+    /// Commits what is durable on a quorum, once that includes an entry of this term (thesis 3.6.2).
+    mutating func commitWhatAQuorumHas(at now: Instant) {
+        guard role == .leader else { return }
+        var matches = [persistedIndex]
+        for follower in progress.values where follower.counts { matches.append(follower.match) }
+        guard matches.count >= settings.quorum else { return }
+        matches.sort(by: >)
+        let index = matches[settings.quorum - 1]
+        guard index > commitIndex, log.term(at: index) == term else { return }
+        commit(through: index)
+        for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
+    }
+
+    private mutating func commit(through index: LogIndex) {
+        let entries = log.entries(from: commitIndex + 1, through: index)
+        precondition(entries.count == Int(index - commitIndex), "entries above \(commitIndex) are not in memory")
+        commitIndex = index
+        if role == .leader { uncommittedBytes = max(0, uncommittedBytes - entries.reduce(0) { $0 + $1.payload.count }) }
+        effects.append(.commit(entries))
+    }
+
+    // MARK: - The follower
+
+    /// Takes a message of a leader: follows it, and promises what it asks for. False when the sender leads no more.
+    mutating func follow(_ peer: PeerID, term leaderTerm: Term, round: Round, at now: Instant) -> Bool {
+        guard leaderTerm >= term else {
+            let answer = AppendResponse(
+                term: term, sentAt: round.sentAt, counts: false,
+                result: .conflict(previousIndex: 0, hintIndex: 0, hintTerm: 0))
+            sendWhenHardStatePersisted(.appendResponse(answer), to: peer)
+            return false
+        }
+        precondition(
+            leaderTerm > term || (role != .leader && (leader == nil || leader == peer)),
+            "peers \(leader.map(\.description) ?? "?") and \(peer) both lead term \(term)")
+        if leaderTerm > term || role != .follower || leader != peer {
+            becomeFollower(term: leaderTerm, leader: peer, at: now)
+        }
+        leaderContact = now
+        resetElectionTimer(at: now)
+        if promise.acknowledge(round.promise, at: now) {
+            let longest = promise.longest
+            changeHardState { $0.promise = longest }
+        }
+        return true
+    }
+
+    mutating func accept(_ append: Append, from peer: PeerID, at now: Instant) {
+        let previous = append.previousIndex
+        var wroteEntries = false
+        var result: AppendResponse.Result
+        if previous < commitIndex {
+            // Everything up to the commit index equals the leader's log already.
+            result = .matches(through: commitIndex)
+        } else if log.term(at: previous) != append.previousTerm {
+            let hint = log.highest(atOrBelow: previous, termAtMost: append.previousTerm)
+            result = .conflict(previousIndex: previous, hintIndex: hint.index, hintTerm: hint.term)
+        } else {
+            var last = previous
+            for entry in append.entries {
+                guard entry.index == last + 1, entry.term <= append.term, entry.term >= log.term(at: last) ?? 0 else { return }
+                if let mine = log.term(at: entry.index), mine != entry.term { truncateLog(from: entry.index) }
+                if entry.index > lastIndex {
+                    appendToLog(entry)
+                    wroteEntries = true
+                }
+                last = entry.index
+            }
+            result = .matches(through: last)
+            let committed = min(append.commit, last)
+            if committed > commitIndex { commit(through: committed) }
+        }
+        gainVoteIfCaughtUp()
+        if case .matches(let index) = result, !wroteEntries { result = .matches(through: min(index, persistedIndex)) }
+        let response = Message.appendResponse(
+            AppendResponse(term: term, sentAt: append.round.sentAt, counts: counts, result: result))
+        if wroteEntries {
+            sendWhenPersisted(response, to: peer)
+        } else {
+            sendWhenHardStatePersisted(response, to: peer)
+        }
+    }
+
+    mutating func accept(_ install: InstallSnapshot, from peer: PeerID, at now: Instant) {
+        let snapshot = install.snapshot
+        if snapshot.index > commitIndex {
+            if log.term(at: snapshot.index) == snapshot.term {
+                commit(through: snapshot.index)
+            } else {
+                // What this peer holds above its commit index differs from what was committed, or ends below it.
+                persistedIndex = min(persistedIndex, commitIndex)
+                for at in writesUnderWay.indices {
+                    writesUnderWay[at].lastIndex = min(writesUnderWay[at].lastIndex, commitIndex)
+                }
+                log.reset(toBase: snapshot.index, term: snapshot.term)
+                commitIndex = snapshot.index
+                firstUnwritten = nil
+                unwrittenSnapshot = snapshot
+                effects.append(.restore(snapshot))
+            }
+        }
+        gainVoteIfCaughtUp()
+        let response = AppendResponse(
+            term: term, sentAt: install.round.sentAt, counts: counts, result: .matches(through: commitIndex))
+        sendWhenPersisted(.appendResponse(response), to: peer)
+    }
+
+    /// A peer without a vote gets one for later terms when it holds a commit of its leader's own term: from then on it
+    /// cannot be the one whose lost acknowledgement or vote made a difference.
+    private mutating func gainVoteIfCaughtUp() {
+        guard hardState.votesFrom == nil, commitIndex > 0, log.term(at: commitIndex) == term else { return }
+        let from = term + 1
+        changeHardState { $0.votesFrom = from }
+        effects.append(.voteGained(from: from))
+    }
+}
