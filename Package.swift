@@ -25,6 +25,12 @@ let package = Package(
         .target(name: "Raft", dependencies: [.product(name: "DequeModule", package: "swift-collections")]),
         .target(name: "Antelope", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "ProducerHA", dependencies: ["Antelope", "Raft"]),
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .target(
+            name: "Storage",
+            dependencies: [
+                "CSQLite", "ProducerHA", "Raft", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ]),
         .executableTarget(
             name: "prodha",
             dependencies: [

@@ -179,3 +179,13 @@ struct Decoder {
         return Array(rest.prefix(Int(count)))
     }
 }
+
+extension Entry {
+    /// The height of the block in a block entry, read from the packed header without checking the rest; nil for entries
+    /// of other kinds. The header begins with slot (4 bytes), producer (8) and confirmed (2); then comes the previous
+    /// block's id, whose first four bytes are its number, big endian (Leap, `block_header.cpp`).
+    public var blockHeight: UInt32? {
+        guard kind == .block, payload.count >= 18 else { return nil }
+        return payload[14..<18].reduce(UInt32(0)) { $0 << 8 | UInt32($1) } &+ 1
+    }
+}
