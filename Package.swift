@@ -1,15 +1,70 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 // prodha: high availability for block producers of EOSIO-style chains.
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import PackageDescription
 
-// The layers, bottom to top. A target may depend on what stands above it in this list and on nothing else;
-// Tests/LayersTests holds the manifest and every import to that.
+// Set by `make test` and CI; elsewhere a newer compiler's new warnings must not break a build.
+let strict: [SwiftSetting] =
+    Context.environment["PRODHA_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : []
+
+func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
+
+// The layers, bottom to top. A layer depends on layers above it in this list only; Tests/LayersTests checks that.
+let layers: [Target] = [
+    .target(name: "Configuration", dependencies: [product("Yams", "Yams")]),
+    .target(name: "Raft", dependencies: [product("DequeModule", "swift-collections")]),
+    .target(name: "Antelope", dependencies: [product("Crypto", "swift-crypto")]),
+    .target(name: "ProducerHA", dependencies: ["Antelope", "Raft"]),
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .target(
+        name: "Storage",
+        dependencies: ["CSQLite", "ProducerHA", "Raft", product("NIOConcurrencyHelpers", "swift-nio")]),
+    .target(
+        name: "Transport",
+        dependencies: [
+            "Raft", product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
+            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
+        ]),
+    .target(
+        name: "HTTP",
+        dependencies: [
+            product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
+            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
+        ]),
+    .target(name: "API"),
+    .target(
+        name: "Node",
+        dependencies: [
+            "API", "Antelope", "Configuration", "HTTP", "ProducerHA", "Raft", "Storage", "Transport",
+            product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
+            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
+            product("NIOConcurrencyHelpers", "swift-nio"),
+        ]),
+    .target(name: "Operations", dependencies: ["API", "Configuration", "HTTP"]),
+    .target(name: "Lab", dependencies: ["API", "Antelope", "Configuration", "HTTP", "Operations"]),
+    .executableTarget(
+        name: "prodha",
+        dependencies: [
+            "Configuration", "Lab", "Node", "Operations", product("ArgumentParser", "swift-argument-parser"),
+        ]),
+]
+
+let tests: [Target] = [
+    .testTarget(name: "LayersTests"),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(name: "AntelopeTests", dependencies: ["Antelope"], resources: [.copy("Fixtures")]),
+    .testTarget(name: "TransportTests", dependencies: ["Transport", "Raft"]),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP"]),
+    .testTarget(name: "APITests", dependencies: ["API"]),
+]
+
+for target in layers + tests where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + strict
+}
+
 let package = Package(
     name: "prodha",
-    products: [
-        .executable(name: "prodha", targets: ["prodha"])
-    ],
+    products: [.executable(name: "prodha", targets: ["prodha"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -17,36 +72,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
-    targets: [
-        .target(name: "Configuration", dependencies: [.product(name: "Yams", package: "Yams")]),
-        .target(name: "Raft", dependencies: [.product(name: "DequeModule", package: "swift-collections")]),
-        .target(name: "Antelope", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
-        .target(name: "ProducerHA", dependencies: ["Antelope", "Raft"]),
-        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
-        .target(
-            name: "Storage",
-            dependencies: [
-                "CSQLite", "ProducerHA", "Raft", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-            ]),
-        .executableTarget(
-            name: "prodha",
-            dependencies: [
-                "Raft",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Collections", package: "swift-collections"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Yams", package: "Yams"),
-            ]
-        ),
-    ],
+    targets: layers + tests,
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,23 @@
+// The Node layer: the daemon. One event loop owns the replica and all its state; the peer links and the HTTP API are
+// channels on that loop; one thread owns the store. No locks around consensus state, no hop between executors on a
+// commit's way. It wires the layers below together and adds what a daemon needs: signals, systemd, metrics, shutdown.
+
+import Glibc
+import Raft
+
+/// The clocks of this machine.
+enum Clock {
+    /// Monotonic, and it goes on while the machine is suspended: a lease must not outlast a closed lid.
+    static func now() -> Instant {
+        var now = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &now)
+        return Instant(nanoseconds: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
+    }
+
+    /// Wall clock time in milliseconds since 1970, for people only: no decision rests on it.
+    static func unixMilliseconds() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+    }
+}

@@ -1,0 +1,207 @@
+import Configuration
+import Glibc
+import HTTP
+import Logging
+import NIOCore
+import NIOPosix
+import Raft
+import Storage
+import Transport
+
+/// Runs one peer until it is told to end. The exit codes are those of sysexits.h.
+public enum Daemon {
+    public enum Exit {
+        public static let impossibleState: Int32 = 70
+        public static let diskFailed: Int32 = 74
+        public static let inUse: Int32 = 75
+        public static let badConfiguration: Int32 = 78
+    }
+
+    /// How long an orderly end may take after leadership is handed over.
+    private static let stopSeconds = 5.0
+
+    /// - Parameter reload: reads the configuration file again; nil when it has errors, which it has then reported.
+    public static func run(
+        _ configuration: Configuration, environment: [String: String], reload: () -> Configuration?
+    ) -> Int32 {
+        let logger = makeLogger(configuration)
+        let signals = blockSignals()
+        for warning in unused(in: configuration) { logger.warning("\(warning)") }
+        var random = SystemRandomNumberGenerator()
+        let settings = NodeSettings(configuration, random: &random)
+        do {
+            let directory = try DataDirectory(path: configuration.dataDirectory)
+            let shape = GroupShape(id: settings.raft.id, peers: settings.raft.peers, quorum: settings.raft.quorum)
+            let store = try Store(directory: directory, shape: shape)
+            let recovery = try Recovery(from: store, settings: settings, randomSeed: random.next(), at: Clock.now())
+            return try serve(
+                configuration, settings, recovery, store, signals, SystemdNotifier(environment: environment), logger,
+                reload)
+        } catch let error as StoreError {
+            logger.error("\(error)")
+            return exitCode(error)
+        } catch {
+            logger.error("\(error)")
+            return Exit.inUse
+        }
+    }
+
+    private static func serve(
+        _ configuration: Configuration, _ settings: NodeSettings, _ recovery: Recovery, _ store: sending Store,
+        _ signals: sigset_t, _ systemd: SystemdNotifier, _ logger: Logger, _ reload: () -> Configuration?
+    ) throws -> Int32 {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let eventLoop = group.next()
+        let mailbox = Mailbox(eventLoop: eventLoop)
+        let thread = StoreThread(store: store) { mailbox.deliver($0) }
+        let running = try eventLoop.submit {
+            let node = Node(
+                eventLoop: eventLoop, settings: settings, replica: recovery.replica, flags: FlagEdits(recovery.flag),
+                store: thread, logger: logger,
+                onFatal: { error in
+                    logger.error("\(error)")
+                    // What is written may be wrong from here on: no orderly end, others take over.
+                    exit(exitCode(error))
+                })
+            mailbox.node = NIOLoopBound(node, eventLoop: eventLoop)
+            let links = PeerLinks(
+                eventLoop: eventLoop, settings: settings.links, owner: node, logger: logger)
+            let server = NodeAPI(node: node).makeServer(logger: logger)
+            return NIOLoopBound(Running(node: node, links: links, server: server), eventLoop: eventLoop)
+        }.wait()
+        do {
+            try eventLoop.flatSubmit { running.value.start(configuration, systemd) }.wait()
+        } catch {
+            thread.stop(withinSeconds: stopSeconds)
+            throw error
+        }
+        waitForEnd(signals, running, eventLoop, logger, reload)
+        systemd.stopping()
+        logger.notice("ends; hands leadership over if it has it")
+        try eventLoop.flatSubmit { running.value.stop() }.wait()
+        thread.stop(withinSeconds: stopSeconds)
+        logger.notice("has ended")
+        return 0
+    }
+
+    /// Takes signals until one of them asks for the end.
+    private static func waitForEnd(
+        _ signals: sigset_t, _ running: NIOLoopBound<Running>, _ eventLoop: any EventLoop, _ logger: Logger,
+        _ reload: () -> Configuration?
+    ) {
+        var signals = signals
+        while true {
+            var signal: Int32 = 0
+            guard sigwait(&signals, &signal) == 0 else { continue }
+            guard signal == SIGHUP else { return }
+            guard let configuration = reload() else {
+                logger.error("the configuration file has errors; nothing of it was taken over")
+                continue
+            }
+            logger.notice("read \(configuration.file) again")
+            eventLoop.execute { running.value.node.reload(configuration) }
+        }
+    }
+
+    private static func makeLogger(_ configuration: Configuration) -> Logger {
+        let level: Logger.Level =
+            switch configuration.loggingLevel {
+            case .error: .error
+            // Who leads and what an operator did is worth a line at the default level.
+            case .warning: .notice
+            case .info: .info
+            case .debug: .debug
+            case .all: .trace
+            }
+        let id = "\(configuration.regionName)/\(configuration.selfID)"
+        var logger = Logger(label: "prodha") { _ in LineLogHandler(level: level) }
+        logger[metadataKey: "peer"] = "\(id)"
+        return logger
+    }
+
+    /// What the file asks for and this version does not do.
+    private static func unused(in configuration: Configuration) -> [String] {
+        var warnings: [String] = []
+        if configuration.tls == nil { warnings.append("links between peers are not encrypted (enable_ssl is false)") }
+        if configuration.tokenFile == nil && configuration.readTokenFile == nil {
+            warnings.append("no api.token_file: anyone on this machine may use the API")
+        }
+        let nodeos = configuration.nodeos
+        if nodeos.http != nil || nodeos.p2p != nil || nodeos.signer != nil {
+            warnings.append("this version does not attach to nodeos yet; the keys under nodeos have no effect")
+        }
+        return warnings
+    }
+
+    private static func blockSignals() -> sigset_t {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+        // A violated invariant traps, after it has printed its facts.
+        for trap in [SIGILL, SIGTRAP] { signal(trap) { _ in _exit(Exit.impossibleState) } }
+        return signals
+    }
+
+    private static func exitCode(_ error: StoreError) -> Int32 {
+        switch error {
+        case .inUse: Exit.inUse
+        case .otherGroup, .newerFormat: Exit.badConfiguration
+        case .cannotOpen, .damaged, .full, .failed: Exit.diskFailed
+        }
+    }
+}
+
+/// Brings the store's reports to the node, which is made after the store's thread.
+private final class Mailbox: Sendable {
+    private let eventLoop: any EventLoop
+    nonisolated(unsafe) var node: NIOLoopBound<Node>?
+
+    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func deliver(_ report: StoreThread.Report) {
+        eventLoop.execute { self.node?.value.stored(report) }
+    }
+}
+
+/// What runs on the event loop.
+private final class Running {
+    let node: Node
+    private let links: PeerLinks
+    private let server: HTTPServer
+
+    init(node: Node, links: PeerLinks, server: HTTPServer) {
+        self.node = node
+        self.links = links
+        self.server = server
+    }
+
+    func start(_ configuration: Configuration, _ systemd: SystemdNotifier) -> EventLoopFuture<Void> {
+        let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
+        let address = configuration.apiListen
+        let isActive = configuration.isActive
+        return server.start(host: address.host, port: address.port).flatMap {
+            bound.value.links.start()
+        }.map {
+            let node = bound.value.node
+            node.start(links: bound.value.links)
+            node.readFlag(isActive)
+            node.logger.notice(
+                "runs",
+                metadata: ["api": "\(address)", "version": "\(Version.current)", "head": "\(node.headDescription)"])
+            systemd.ready()
+            if let interval = systemd.watchdogInterval {
+                node.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(interval.inNanoseconds)) { _ in
+                    systemd.watchdog()
+                }
+            }
+        }
+    }
+
+    /// Leadership first, so that another peer goes on at once; then the API, whose callers have their answers by then.
+    func stop() -> EventLoopFuture<Void> {
+        let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
+        return node.handOverAtEnd().flatMap { bound.value.server.stop() }.flatMap { bound.value.links.stop() }
+    }
+}

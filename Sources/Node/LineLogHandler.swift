@@ -1,0 +1,65 @@
+import Glibc
+import Logging
+import NIOConcurrencyHelpers
+
+/// Log lines for people and journald, on standard error: time in UTC, level, message, then the values.
+public struct LineLogHandler: LogHandler {
+    public var metadata: Logger.Metadata = [:]
+    public var logLevel: Logger.Level
+
+    public init(level: Logger.Level) { logLevel = level }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        var line = Self.timestamp() + " " + Self.name(event.level) + " " + event.message.description
+        let values = metadata.merging(event.metadata ?? [:]) { $1 }
+        for (key, value) in values.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
+        Self.output.withLockedValue { $0.write(line + "\n") }
+    }
+
+    /// Standard error. A reader that does not keep up must not hold the consensus loop: then lines are dropped and
+    /// counted.
+    private struct Output {
+        private var lost = 0
+
+        mutating func write(_ line: String) {
+            var descriptor = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            guard poll(&descriptor, 1, 0) == 1, descriptor.revents & Int16(POLLOUT) != 0 else {
+                lost += 1
+                return
+            }
+            // No more than a pipe takes at once, so that this never waits.
+            let note = lost > 0 ? "(\(lost) lines before this one were lost: standard error was not read)\n" : ""
+            let bytes = Array((note + line).utf8.prefix(Int(PIPE_BUF)))
+            lost = 0
+            _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+        }
+    }
+
+    private static let output = NIOLockedValueBox(Output())
+
+    private static func name(_ level: Logger.Level) -> String {
+        switch level {
+        case .trace: "trace"
+        case .debug: "debug"
+        case .info, .notice: "info"
+        case .warning: "warning"
+        case .error, .critical: "error"
+        }
+    }
+
+    private static func timestamp() -> String {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        var parts = tm()
+        gmtime_r(&now.tv_sec, &parts)
+        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let milliseconds = String(1000 + now.tv_nsec / 1_000_000).dropFirst()
+        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
+            + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(milliseconds)Z"
+    }
+}

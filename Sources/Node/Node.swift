@@ -1,0 +1,351 @@
+import DequeModule
+import Logging
+import NIOCore
+import ProducerHA
+import Raft
+import Storage
+import Transport
+
+/// One running peer. Everything here happens on one event loop, which owns the replica and all its state.
+final class Node {
+    let eventLoop: any EventLoop
+    let settings: NodeSettings
+    let logger: Logger
+    let store: StoreThread
+    let startedAt = Clock.now()
+
+    private(set) var replica: Replica
+    private(set) var links: PeerLinks?
+    var flags: FlagEdits
+    var counters = Counters()
+    /// Wall clock time at which the head was applied here.
+    private(set) var headAppliedAt: Int64?
+
+    // Callers that wait.
+    private var nextTicket: Ticket = 1
+    private var commits: [Ticket: EventLoopPromise<CommitAnswer>] = [:]
+    var blockWaiters = BlockWaiters()
+    var leadershipWaiters: [(deadline: Instant, promise: EventLoopPromise<LeadershipOutcome>)] = []
+    var transferWaiters: [EventLoopPromise<TransferOutcome>] = []
+
+    private var timer: Scheduled<Void>?
+    private var timerDue: Instant?
+    private var jobs: [StoreThread.Job] = []
+    /// What was asked for while actions were being carried out; it comes after them.
+    private var queue: Deque<(inout Replica, Instant) -> [Action]> = []
+    private var isBusy = false
+    private let onFatal: (StoreError) -> Void
+
+    init(
+        eventLoop: any EventLoop, settings: NodeSettings, replica: Replica, flags: FlagEdits, store: StoreThread,
+        logger: Logger, onFatal: @escaping (StoreError) -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.settings = settings
+        self.replica = replica
+        self.flags = flags
+        self.store = store
+        self.logger = logger
+        self.onFatal = onFatal
+    }
+
+    func start(links: PeerLinks) {
+        self.links = links
+        scheduleWake()
+        reportRegularly()
+    }
+
+    // MARK: - Events
+
+    func handle(_ event: Event) { perform { $0.step(event, at: $1) } }
+
+    /// Does one thing with the replica, and then what that asks for. Carrying out actions can call back here, through a
+    /// link that fails or a caller that is answered: such a call waits its turn, so that actions stay in order.
+    private func perform(_ work: @escaping (inout Replica, Instant) -> [Action]) {
+        eventLoop.preconditionInEventLoop()
+        queue.append(work)
+        guard !isBusy else { return }
+        isBusy = true
+        while let next = queue.popFirst() { carryOut(next(&replica, Clock.now())) }
+        isBusy = false
+        if !jobs.isEmpty {
+            store.submit(jobs)
+            jobs.removeAll(keepingCapacity: true)
+        }
+        links?.flush()
+        scheduleWake()
+    }
+
+    /// Hands in a packed block and answers what became of it.
+    func commit(_ block: BlockRef, bytes: [UInt8]) -> EventLoopFuture<CommitAnswer> {
+        let ticket = nextTicket
+        nextTicket += 1
+        let promise = eventLoop.makePromise(of: CommitAnswer.self)
+        commits[ticket] = promise
+        perform { $0.commitBlock(block, bytes: bytes, ticket: ticket, at: $1) }
+        return promise.futureResult
+    }
+
+    func shutDown() { perform { $0.shutDown(at: $1) } }
+
+    func stored(_ report: StoreThread.Report) {
+        switch report {
+        case .persisted(let sequence): handle(.persisted(through: sequence))
+        case .full(let error):
+            logger.error("\(error)")
+            handle(.storageBlocked(true))
+        case .roomAgain:
+            logger.notice("there is room on the disk again")
+            handle(.storageBlocked(false))
+        case .failed(let error): onFatal(error)
+        }
+    }
+
+    // MARK: - Actions
+
+    private func carryOut(_ actions: [Action]) {
+        for action in actions {
+            switch action {
+            case .persist(let write): jobs.append(.write(.persist(write)))
+            case .send(let message, let peer): links?.send(message, to: peer)
+            case .load(let first, let last, let peer): load(from: first, through: last, for: peer)
+            case .keep(let snapshot, let dropThrough, let term):
+                jobs.append(.write(.keep(snapshot, dropThrough: dropThrough, droppedTerm: term)))
+                counters.snapshots += 1
+            case .answer(let ticket, let answer): commits.removeValue(forKey: ticket)?.succeed(answer)
+            case .applied(let entry, let applied): note(entry, applied)
+            case .restored:
+                counters.snapshotsInstalled += 1
+                headChanged()
+                logger.notice("took over the leader's snapshot", metadata: ["index": "\(replica.state.index)"])
+            case .note(let note): self.note(note)
+            }
+        }
+    }
+
+    private func load(from first: LogIndex, through last: LogIndex, for peer: PeerID) {
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        let eventLoop = eventLoop
+        jobs.append(
+            .read(first, through: last, bytes: settings.raft.limits.appendBytes * 4) { result in
+                eventLoop.execute {
+                    node.value.handle(.loaded((try? result.get()) ?? [], from: first, for: peer))
+                }
+            })
+    }
+
+    private func note(_ entry: Entry, _ applied: Applied) {
+        counters.entriesApplied += 1
+        if case .refused(let refusal) = applied {
+            counters.entriesRefused += 1
+            logger.warning(
+                "an entry that did not fit changed nothing",
+                metadata: ["index": "\(entry.index)", "kind": "\(entry.kind.name)", "reason": "\(refusal)"])
+            return
+        }
+        switch entry.kind {
+        case .block:
+            counters.blocksCommitted += 1
+            headChanged()
+        case .region:
+            let region = replica.state.region
+            headChanged()
+            logger.notice(
+                "region \(settings.region) is \(region.activity)\(region.isPaused ? ", paused" : "")",
+                metadata: ["epoch": "\(region.epoch)", "index": "\(entry.index)"])
+        case .settings: logger.notice("the group is \(replica.state.groupID.map(\.description) ?? "unnamed")")
+        default: break
+        }
+    }
+
+    private func headChanged() {
+        guard let head = replica.state.head else { return }
+        headAppliedAt = Clock.unixMilliseconds()
+        blockWaiters.resolve(through: head.block.number)
+    }
+
+    private func note(_ note: Note) {
+        switch note {
+        case .becameLeader(let term):
+            counters.electionsWon += 1
+            logger.notice("leads", metadata: ["term": "\(term)"])
+            resolveLeadershipWaiters(.leads)
+        case .lostLeadership(let term, let reason):
+            counters.leadershipsLost += 1
+            logger.notice("leads no more: \(reason.text)", metadata: ["term": "\(term)"])
+        case .leaderChanged(let peer, let term):
+            counters.leaderChanges += 1
+            if let peer, peer != settings.raft.id {
+                logger.notice("follows peer \(peer)", metadata: ["term": "\(term)"])
+            } else if peer == nil {
+                logger.info("knows no leader", metadata: ["term": "\(term)"])
+            }
+        case .leaseAcquired(let term):
+            counters.leasesAcquired += 1
+            logger.notice("holds the lease", metadata: ["term": "\(term)"])
+        case .transferEnded(let peer, let outcome):
+            logger.notice("transfer to peer \(peer): \(outcome.text)")
+            let waiters = transferWaiters
+            transferWaiters = []
+            for waiter in waiters { waiter.succeed(outcome) }
+        case .voteGained(let term):
+            logger.notice("this peer's vote counts", metadata: ["from_term": "\(term)"])
+        }
+    }
+
+    // MARK: - Time
+
+    /// Keeps one timer that is due no later than the core wants to be woken. One that fires early only looks again.
+    private func scheduleWake() {
+        let wake = replica.raft.nextWake
+        if let timerDue, timerDue <= wake { return }
+        timer?.cancel()
+        timerDue = wake
+        let delay = max((wake - Clock.now()).inNanoseconds, 0)
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleTask(in: .nanoseconds(delay)) {
+            let node = node.value
+            node.timerDue = nil
+            if Clock.now() >= node.replica.raft.nextWake { node.handle(.tick) } else { node.scheduleWake() }
+        }
+    }
+
+    /// Once a second: what peers tell each other, and what waits too long.
+    private func reportRegularly() {
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(200), delay: .seconds(1)) { _ in
+            node.value.report()
+        }
+    }
+
+    func report() {
+        let report = PeerReport(edit: flags.record.edit).encoded()
+        for peer in settings.raft.others { links?.send(report: report, to: peer) }
+        links?.flush()
+        followEditedFlags()
+        let now = Clock.now()
+        let late = leadershipWaiters.filter { $0.deadline <= now }
+        leadershipWaiters.removeAll { $0.deadline <= now }
+        for waiter in late { waiter.promise.succeed(.stillFollows(replica.raft.leader)) }
+    }
+
+    func resolveLeadershipWaiters(_ outcome: LeadershipOutcome) {
+        let waiters = leadershipWaiters
+        leadershipWaiters = []
+        for waiter in waiters { waiter.promise.succeed(outcome) }
+    }
+
+    // MARK: - The flag of the configuration files
+
+    /// Takes in the flag as the file has it now, at the start and at SIGHUP.
+    func readFlag(_ isActive: Bool) {
+        guard flags.read(isActive, epoch: replica.state.region.epoch) else { return }
+        store.submit(.write(.flag(flags.record)))
+        if flags.record.edit != nil {
+            logger.notice(
+                "is_active_raft_cluster was edited to \(isActive); it takes effect when \(settings.raft.quorum) peers "
+                    + "have the same edit")
+        }
+    }
+
+    private func followEditedFlags() {
+        guard replica.raft.role == .leader, !replica.isShuttingDown else { return }
+        guard let change = flags.change(of: replica.state.region, quorum: settings.raft.quorum) else { return }
+        if change.activity == .active && settings.knowsOtherRegions {
+            counters.flagActivationsRefused += 1
+            if counters.flagActivationsRefused == 1 {
+                logger.error(
+                    "a quorum edited is_active_raft_cluster to true, but whether another of `regions` is active is not "
+                        + "known, so this region stays standby")
+            }
+            return
+        }
+        perform { $0.proposeRegion(change, at: $1).0 }
+    }
+}
+
+extension Node: PeerLinksOwner {
+    func makeGreeting(to peer: PeerID) -> Greeting {
+        Greeting(
+            sender: settings.raft.id, receiver: peer, softwareVersion: Version.current, region: settings.region,
+            peers: settings.raft.peers, quorum: settings.raft.quorum, group: replica.state.groupID,
+            fresh: replica.raft.isFresh, lastIndex: replica.raft.lastIndex, lastTerm: replica.raft.lastTerm,
+            session: settings.session)
+    }
+
+    func linkUp(_ peer: PeerID, greeting: Greeting) {
+        handle(.linkUp(peer, fresh: greeting.fresh, hasGroup: greeting.group != nil))
+    }
+
+    func linkDown(_ peer: PeerID, reason: String) {
+        flags.forget(peer)
+        handle(.linkDown(peer))
+    }
+
+    func received(_ message: Message, from peer: PeerID) { handle(.received(message, from: peer)) }
+
+    func received(report: [UInt8], from peer: PeerID) {
+        guard let report = PeerReport(encoded: report) else { return }
+        flags.report(report.edit, from: peer)
+    }
+}
+
+/// What became of a request for leadership.
+enum LeadershipOutcome: Sendable {
+    case leads
+    case stillFollows(PeerID?)
+}
+
+/// Calls that wait for a block.
+struct BlockWaiters {
+    static let most = 1024
+
+    private var waiting: [(number: UInt32, id: UInt64, promise: EventLoopPromise<Bool>)] = []
+    private var nextID: UInt64 = 0
+
+    /// Waits until the block is committed: true, or until the time is over: false. nil when too many wait already.
+    mutating func wait(for number: UInt32, on eventLoop: any EventLoop) -> (id: UInt64, future: EventLoopFuture<Bool>)? {
+        guard waiting.count < Self.most else { return nil }
+        nextID += 1
+        let promise = eventLoop.makePromise(of: Bool.self)
+        waiting.append((number, nextID, promise))
+        return (nextID, promise.futureResult)
+    }
+
+    mutating func resolve(through number: UInt32) {
+        let done = waiting.filter { $0.number <= number }
+        guard !done.isEmpty else { return }
+        waiting.removeAll { $0.number <= number }
+        for waiter in done { waiter.promise.succeed(true) }
+    }
+
+    mutating func giveUp(_ id: UInt64) {
+        guard let at = waiting.firstIndex(where: { $0.id == id }) else { return }
+        waiting.remove(at: at).promise.succeed(false)
+    }
+}
+
+extension LossReason {
+    var text: String {
+        switch self {
+        case .higherTerm(let term): "there is a later term, \(term)"
+        case .quorumLost: "no quorum answers"
+        case .handOverFailed: "it gave its lease up for another peer, which did not take over"
+        case .storageBlocked: "its disk takes no writes"
+        }
+    }
+}
+
+extension TransferOutcome {
+    var text: String {
+        switch self {
+        case .leaderIs(let peer): "peer \(peer) leads"
+        case .targetBehind: "it did not catch up in time; leadership stays"
+        case .notLeader: "this peer does not lead"
+        case .notAMember: "no such peer in this group"
+        case .targetUnreachable: "it cannot be reached; leadership stays"
+        case .busy: "another transfer is under way"
+        case .unknown: "the lease was given up, and no other leader is known yet"
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Configuration
+import ProducerHA
+import Raft
+
+/// What a node runs with, taken from the configuration.
+struct NodeSettings: Sendable {
+    var raft: Settings
+    var replica: Replica.Options
+    var region: String
+    /// Addresses by peer, as the configuration writes them.
+    var peers: [Peer]
+    /// A random number of this run of the process.
+    var session: UInt64
+    /// Other regions are configured, whose state this peer would have to know before it activates its own.
+    var knowsOtherRegions: Bool
+
+    init(_ configuration: Configuration, random: inout some RandomNumberGenerator) {
+        raft = Settings(
+            id: PeerID(configuration.selfID), peers: configuration.peers.map { PeerID($0.id) },
+            quorum: configuration.quorumSize, leaseLength: configuration.leadershipExpiry,
+            maxClockDrift: configuration.maxClockDrift, heartbeatInterval: configuration.heartbeat,
+            electionTimeout: configuration.electionLower..<configuration.electionUpper)
+        let bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+        guard let groupID = GroupID(bytes: bytes) else { preconditionFailure("a group id has 16 bytes") }
+        replica = Replica.Options(newGroupID: groupID)
+        replica.snapshotDistance = UInt64(configuration.snapshotDistance)
+        replica.startsActive = configuration.isActive
+        region = configuration.regionName
+        peers = configuration.peers
+        session = random.next()
+        knowsOtherRegions = configuration.regions.contains { $0.name != configuration.regionName }
+    }
+
+    /// The peer with this id; there is one for every id that the group knows.
+    func peer(_ id: PeerID) -> Peer? { peers.first { $0.id == id.value } }
+}
+
+public enum Version {
+    public static let current = "0.1.0"
+}
+
+/// Counted since the process started.
+struct Counters {
+    var blocksCommitted: UInt64 = 0
+    var entriesApplied: UInt64 = 0
+    var entriesRefused: UInt64 = 0
+    var commitsRefused: UInt64 = 0
+    var electionsWon: UInt64 = 0
+    var leadershipsLost: UInt64 = 0
+    var leaderChanges: UInt64 = 0
+    var leasesAcquired: UInt64 = 0
+    var snapshots: UInt64 = 0
+    var snapshotsInstalled: UInt64 = 0
+    var requests: UInt64 = 0
+    var flagActivationsRefused: UInt64 = 0
+    /// Time from handing a block in to its commit, for the blocks that this peer committed as leader.
+    var commitTime = Histogram(bounds: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
+}
+
+/// A histogram in seconds, as Prometheus wants it.
+struct Histogram {
+    let bounds: [Double]
+    private(set) var counts: [UInt64]
+    private(set) var sum = 0.0
+    private(set) var count: UInt64 = 0
+
+    init(bounds: [Double]) {
+        self.bounds = bounds
+        counts = Array(repeating: 0, count: bounds.count)
+    }
+
+    mutating func note(_ seconds: Double) {
+        sum += seconds
+        count += 1
+        for (at, bound) in bounds.enumerated() where seconds <= bound { counts[at] += 1 }
+    }
+}

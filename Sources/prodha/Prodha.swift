@@ -1,0 +1,26 @@
+// The executable: one small file per command, no logic.
+
+import ArgumentParser
+import Node
+
+@main
+struct Prodha: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prodha",
+        abstract: "High availability for block producers of EOSIO-style chains.",
+        discussion: """
+            Several block producers with one key form a Raft group. One of them at a time holds a lease and may produce, \
+            and every block is committed by a quorum before anyone sees it.
+            """,
+        version: "prodha \(Version.current)",
+        subcommands: [RunCommand.self, StatusCommand.self, ValidateCommand.self, DemoCommand.self]
+    )
+}
+
+extension ExitCode {
+    /// Codes of the commands that look or act; those of `run` are with the daemon.
+    static let degraded = ExitCode(2)
+    static let usage = ExitCode(64)
+    static let unreachable = ExitCode(69)
+    static let badConfiguration = ExitCode(78)
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Configuration
+import FoundationEssentials
+import Node
+
+struct ValidateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "validate",
+        abstract: "Check configuration files.",
+        discussion: """
+            Prints every finding at once, as file:line:column, with a suggestion. \
+            Exit codes: 0 no errors (there may be warnings), 78 errors.
+            """)
+
+    @Argument(help: ArgumentHelp("Configuration files, JSON or YAML.", valueName: "file"))
+    var files: [String]
+
+    @Option(name: .customLong("self"), help: ArgumentHelp("Check for this peer's id.", valueName: "id"))
+    var selfID: Int?
+
+    @Option(name: .shortAndLong, help: "How to print the findings.")
+    var output = ListFormat.table
+
+    enum ListFormat: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+    func run() throws {
+        var findings: [Diagnostic] = []
+        var hasErrors = false
+        for file in files {
+            let result = ConfigurationLoader.load(
+                file: file, overrides: .init(selfID: selfID), environment: ProcessEnvironment.all,
+                tlsCheck: TLSFilesCheck.check)
+            findings += result.diagnostics
+            hasErrors = hasErrors || result.hasErrors
+            if output == .table {
+                for finding in result.diagnostics { print(finding) }
+                let errors = result.diagnostics.count { $0.severity == .error }
+                let warnings = result.diagnostics.count - errors
+                if errors == 0 { print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : "")) }
+                if errors > 0 { print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))") }
+            }
+        }
+        if output == .json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(findings), as: UTF8.self))
+        }
+        if hasErrors { throw ExitCode.badConfiguration }
+    }
+
+    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}
