@@ -65,7 +65,8 @@ public enum Daemon {
                 })
             mailbox.node = NIOLoopBound(node, eventLoop: eventLoop)
             let links = PeerLinks(
-                eventLoop: eventLoop, settings: settings.links, owner: node, logger: logger)
+                eventLoop: eventLoop, settings: settings.links, owner: node, logger: logger,
+                wallClock: Clock.unixMilliseconds)
             let server = NodeAPI(node: node).makeServer(logger: logger)
             return NIOLoopBound(Running(node: node, links: links, server: server), eventLoop: eventLoop)
         }.wait()
@@ -122,9 +123,8 @@ public enum Daemon {
     /// What the file asks for and this version does not do.
     private static func unused(in configuration: Configuration) -> [String] {
         var warnings: [String] = []
-        if configuration.tls == nil { warnings.append("links between peers are not encrypted (enable_ssl is false)") }
-        if configuration.tokenFile == nil && configuration.readTokenFile == nil {
-            warnings.append("no api.token_file: anyone on this machine may use the API")
+        if configuration.apiTLS != nil || configuration.tokenFile != nil || configuration.readTokenFile != nil {
+            warnings.append("this version's API has neither TLS nor tokens yet; it listens on loopback only")
         }
         let nodeos = configuration.nodeos
         if nodeos.http != nil || nodeos.p2p != nil || nodeos.signer != nil {
@@ -181,12 +181,12 @@ private final class Running {
         let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
         let address = configuration.apiListen
         let isActive = configuration.isActive
+        node.start(links: links)
+        node.readFlag(isActive)
         return server.start(host: address.host, port: address.port).flatMap {
             bound.value.links.start()
         }.map {
             let node = bound.value.node
-            node.start(links: bound.value.links)
-            node.readFlag(isActive)
             node.logger.notice(
                 "runs",
                 metadata: ["api": "\(address)", "version": "\(Version.current)", "head": "\(node.headDescription)"])

@@ -1,3 +1,4 @@
+import Configuration
 import DequeModule
 import Logging
 import NIOCore
@@ -20,6 +21,8 @@ final class Node {
     var counters = Counters()
     /// Wall clock time at which the head was applied here.
     private(set) var headAppliedAt: Int64?
+    /// When the last message of each peer came.
+    private(set) var heard: [PeerID: Instant] = [:]
 
     // Callers that wait.
     private var nextTicket: Ticket = 1
@@ -243,8 +246,18 @@ final class Node {
         store.submit(.write(.flag(flags.record)))
         if flags.record.edit != nil {
             logger.notice(
-                "is_active_raft_cluster was edited to \(isActive); it takes effect when \(settings.raft.quorum) peers "
-                    + "have the same edit")
+                """
+                is_active_raft_cluster was edited to \(isActive); it takes effect when \(settings.raft.quorum) peers \
+                have the same edit
+                """)
+        }
+    }
+
+    /// Takes over what can change while the process runs, and says what cannot.
+    func reload(_ configuration: Configuration) {
+        readFlag(configuration.isActive)
+        if configuration.fixedAtStart != settings.fixedAtStart {
+            logger.warning("other settings of the file have changed too; they take effect at the next start")
         }
     }
 
@@ -255,8 +268,10 @@ final class Node {
             counters.flagActivationsRefused += 1
             if counters.flagActivationsRefused == 1 {
                 logger.error(
-                    "a quorum edited is_active_raft_cluster to true, but whether another of `regions` is active is not "
-                        + "known, so this region stays standby")
+                    """
+                    a quorum edited is_active_raft_cluster to true, but whether another of `regions` is active is not \
+                    known, so this region stays standby
+                    """)
             }
             return
         }
@@ -267,8 +282,8 @@ final class Node {
 extension Node: PeerLinksOwner {
     func makeGreeting(to peer: PeerID) -> Greeting {
         Greeting(
-            sender: settings.raft.id, receiver: peer, softwareVersion: Version.current, region: settings.region,
-            peers: settings.raft.peers, quorum: settings.raft.quorum, group: replica.state.groupID,
+            to: peer, settings: settings.links, softwareVersion: Version.current,
+            group: replica.state.groupID.flatMap { Transport.GroupID(bytes: $0.bytes) },
             fresh: replica.raft.isFresh, lastIndex: replica.raft.lastIndex, lastTerm: replica.raft.lastTerm,
             session: settings.session)
     }
@@ -282,7 +297,10 @@ extension Node: PeerLinksOwner {
         handle(.linkDown(peer))
     }
 
-    func received(_ message: Message, from peer: PeerID) { handle(.received(message, from: peer)) }
+    func received(_ message: Message, from peer: PeerID) {
+        heard[peer] = Clock.now()
+        handle(.received(message, from: peer))
+    }
 
     func received(report: [UInt8], from peer: PeerID) {
         guard let report = PeerReport(encoded: report) else { return }

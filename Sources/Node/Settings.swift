@@ -1,6 +1,7 @@
 import Configuration
 import ProducerHA
 import Raft
+import Transport
 
 /// What a node runs with, taken from the configuration.
 struct NodeSettings: Sendable {
@@ -11,6 +12,9 @@ struct NodeSettings: Sendable {
     var peers: [Peer]
     /// A random number of this run of the process.
     var session: UInt64
+    var links: LinkSettings
+    /// The configuration without what can change while the process runs.
+    var fixedAtStart: Configuration
     /// Other regions are configured, whose state this peer would have to know before it activates its own.
     var knowsOtherRegions: Bool
 
@@ -21,18 +25,40 @@ struct NodeSettings: Sendable {
             maxClockDrift: configuration.maxClockDrift, heartbeatInterval: configuration.heartbeat,
             electionTimeout: configuration.electionLower..<configuration.electionUpper)
         let bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
-        guard let groupID = GroupID(bytes: bytes) else { preconditionFailure("a group id has 16 bytes") }
+        guard let groupID = Raft.GroupID(bytes: bytes) else { preconditionFailure("a group id has 16 bytes") }
         replica = Replica.Options(newGroupID: groupID)
         replica.snapshotDistance = UInt64(configuration.snapshotDistance)
         replica.startsActive = configuration.isActive
         region = configuration.regionName
         peers = configuration.peers
         session = random.next()
+        fixedAtStart = configuration.fixedAtStart
+        var addresses: [PeerID: PeerAddress] = [:]
+        for peer in configuration.peers {
+            // Others dial the address; this peer listens on its own port, which may differ behind a translation.
+            let port = peer.id == configuration.selfID ? peer.listeningPort : peer.address.port
+            addresses[PeerID(peer.id)] = PeerAddress(host: peer.address.host, port: port)
+        }
+        links = LinkSettings(
+            id: raft.id, region: region, peers: addresses, quorum: raft.quorum,
+            tls: configuration.tls.map {
+                TLSFiles(
+                    certificate: $0.certificateFile, key: $0.keyFile, trustRoots: $0.rootFile,
+                    allowedSubjectNames: $0.allowedSubjectNames)
+            })
         knowsOtherRegions = configuration.regions.contains { $0.name != configuration.regionName }
     }
 
     /// The peer with this id; there is one for every id that the group knows.
     func peer(_ id: PeerID) -> Peer? { peers.first { $0.id == id.value } }
+}
+
+extension Configuration {
+    var fixedAtStart: Configuration {
+        var copy = self
+        copy.isActive = false
+        return copy
+    }
 }
 
 public enum Version {

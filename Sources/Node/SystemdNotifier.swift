@@ -35,7 +35,7 @@ struct SystemdNotifier {
         let bytes = Array(message.utf8)
         withUnsafePointer(to: &target) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                _ = sendto(descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT.rawValue), address, length)
+                _ = sendto(descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT), address, length)
             }
         }
     }

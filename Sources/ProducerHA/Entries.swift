@@ -28,20 +28,6 @@ extension EntryKind {
     }
 }
 
-/// The random name of a group, made by its first leader. 16 bytes.
-public struct GroupID: Hashable, Sendable, CustomStringConvertible {
-    public let bytes: [UInt8]
-
-    public init?(bytes: [UInt8]) {
-        guard bytes.count == 16 else { return nil }
-        self.bytes = bytes
-    }
-
-    public var description: String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-}
-
 /// Which blocks of the chain the group holds.
 public enum ChainProducers: UInt8, Sendable {
     /// Every block: each follows the one before.

@@ -18,7 +18,7 @@ public enum Action: Sendable {
     case send(Message, to: PeerID)
     case load(from: LogIndex, through: LogIndex, for: PeerID)
     /// Keep this snapshot, durably, and drop the entries up to and with `dropThrough` when convenient.
-    case keep(Snapshot, dropThrough: LogIndex)
+    case keep(Snapshot, dropThrough: LogIndex, droppedTerm: Term)
     case answer(Ticket, CommitAnswer)
     /// Applied, in order.
     case applied(Entry, Applied)
@@ -62,6 +62,8 @@ public struct Replica: Sendable {
     /// of its own term.
     private var proposed: GroupState?
     private var waiting: [LogIndex: [Ticket]] = [:]
+    /// The index of the newest snapshot.
+    public var snapshotIndex: LogIndex { lastSnapshot }
     private var lastSnapshot: LogIndex
     private var actions: [Action] = []
 
@@ -131,6 +133,7 @@ public struct Replica: Sendable {
     /// Takes no leadership any more, and gives away what it has, to the peer that is closest behind.
     public mutating func shutDown(at now: Instant) -> [Action] {
         isShuttingDown = true
+        guard raft.transfer == nil else { return takeActions() }
         let candidates = raft.progress.filter { $0.value.isLinked && $0.value.counts }
         if let best = candidates.max(by: { ($0.value.match, $1.key) < ($1.value.match, $0.key) })?.key {
             drive(.transfer(to: best), at: now)
@@ -286,7 +289,8 @@ public struct Replica: Sendable {
         lastSnapshot = state.index
         let keepFrom = state.index > options.snapshotDistance ? state.index - options.snapshotDistance : 0
         let dropThrough = min(keepFrom, raft.persistedIndex)
-        actions.append(.keep(state.snapshot(), dropThrough: dropThrough))
+        let droppedTerm = raft.termOfEntry(at: dropThrough) ?? 0
+        actions.append(.keep(state.snapshot(), dropThrough: dropThrough, droppedTerm: droppedTerm))
         if dropThrough > raft.baseIndex {
             blocks.drop(through: dropThrough)
             drive(.compacted(through: dropThrough), at: now)

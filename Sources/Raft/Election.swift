@@ -64,7 +64,7 @@ extension RaftCore {
         resetElectionTimer(at: now)
         setLeader(nil)
         votes = [:]
-        guard mayVote(in: term + 1) else {
+        guard mayVote(in: term + 1), !storageIsBlocked else {
             role = .follower
             return
         }
@@ -76,7 +76,7 @@ extension RaftCore {
 
     /// The leader asks this peer to be its successor.
     mutating func takeOver(leaseReleased: Bool, at now: Instant) {
-        guard mayVote(in: term + 1) else { return }
+        guard mayVote(in: term + 1), !storageIsBlocked else { return }
         startElection(leaseReleased: leaseReleased, at: now)
     }
 

@@ -18,6 +18,8 @@ public enum Event: Sendable {
     case transfer(to: PeerID)
     /// Ask the leader, if there is one, to hand over to this peer.
     case requestLeadership
+    /// The store takes no writes, or takes them again. A peer whose store does not takes no part in leading.
+    case storageBlocked(Bool)
 }
 
 /// Everything that a core wants done, to be carried out in the order given.
@@ -52,6 +54,8 @@ public enum LossReason: Hashable, Sendable {
     case quorumLost
     /// It gave its lease up for another peer, which then did not take over.
     case handOverFailed
+    /// Its store takes no writes.
+    case storageBlocked
 }
 
 public enum TransferOutcome: Hashable, Sendable {

@@ -53,6 +53,7 @@ public struct RaftCore: Sendable {
     var persistedWrite: UInt64 = 0
     var hardStateWrite: UInt64 = 0
     var writesUnderWay: [(sequence: UInt64, lastIndex: LogIndex)] = []
+    var storageIsBlocked = false
     var hardStateIsDirty = false
     var firstUnwritten: LogIndex?
     var unwrittenSnapshot: Snapshot?
@@ -156,6 +157,9 @@ public struct RaftCore: Sendable {
         case .transfer(let peer): startTransfer(to: peer, at: now)
         case .requestLeadership:
             if let leader, leader != settings.id { send(.transferRequest(term: term), to: leader) }
+        case .storageBlocked(let isBlocked):
+            storageIsBlocked = isBlocked
+            if isBlocked && role == .leader { loseLeadership(.storageBlocked, at: now) }
         }
         advanceTransfer(at: now)
         announceLease(at: now)

@@ -15,6 +15,20 @@ public struct PeerID: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var description: String { String(value) }
 }
 
+/// The random name of a group, made by its first leader. 16 bytes.
+public struct GroupID: Hashable, Sendable, CustomStringConvertible {
+    public let bytes: [UInt8]
+
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        self.bytes = bytes
+    }
+
+    public var description: String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
 /// A Raft term. 0 only before a peer has taken part in any election.
 public typealias Term = UInt64
 

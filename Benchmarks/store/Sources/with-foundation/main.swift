@@ -1,0 +1,4 @@
+import Foundation
+import Store
+
+print(memory(), String(format: "%d", 3))

@@ -1,0 +1,12 @@
+import LMDBStore
+import Store
+
+func open(_ path: String) throws -> any Store {
+    try LMDBStore(path: path)
+}
+
+if CommandLine.arguments.count > 1 {
+    try reportOpening { try open(CommandLine.arguments[1]) }
+} else {
+    print(memory())
+}

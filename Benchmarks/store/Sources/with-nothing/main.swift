@@ -1,0 +1,3 @@
+import Store
+
+print(memory())

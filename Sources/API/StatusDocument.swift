@@ -1,0 +1,265 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+/// What a peer says of itself, its group and its region.
+public struct StatusDocument: Document {
+    public var schemaVersion = SchemaVersion.current
+    public var peer: Peer
+    public var raft: Raft
+    public var peers: [OtherPeer]
+    public var production: Production
+    /// Null when no nodeos is attached.
+    @Nullable public var nodeos: Nodeos?
+
+    public init(peer: Peer, raft: Raft, peers: [OtherPeer], production: Production, nodeos: Nodeos? = nil) {
+        self.peer = peer
+        self.raft = raft
+        self.peers = peers
+        self.production = production
+        self.nodeos = nodeos
+    }
+
+    /// The peer that answers.
+    public struct Peer: Codable, Hashable, Sendable {
+        public var id: Int
+        public var region: String
+        /// Where other peers reach it.
+        public var address: String
+        /// Where its HTTP API is reached.
+        public var api: String
+        public var version: String
+        public var uptimeMS: Milliseconds
+
+        public init(id: Int, region: String, address: String, api: String, version: String, uptimeMS: Milliseconds) {
+            self.id = id
+            self.region = region
+            self.address = address
+            self.api = api
+            self.version = version
+            self.uptimeMS = uptimeMS
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case id, region, address, api, version
+            case uptimeMS = "uptime_ms"
+        }
+    }
+
+    /// Its part in the group.
+    public struct Raft: Codable, Hashable, Sendable {
+        public var role: RaftRole
+        public var term: UInt64
+        /// -1 when it knows of none.
+        public var leaderID: Int
+        public var commitIndex: UInt64
+        public var appliedIndex: UInt64
+        public var lastIndex: UInt64
+        /// 0 when there is no snapshot.
+        public var snapshotIndex: UInt64
+        public var quorumSize: Int
+        public var lease: Lease
+
+        public init(
+            role: RaftRole, term: UInt64, leaderID: Int, commitIndex: UInt64, appliedIndex: UInt64,
+            lastIndex: UInt64, snapshotIndex: UInt64, quorumSize: Int, lease: Lease
+        ) {
+            self.role = role
+            self.term = term
+            self.leaderID = leaderID
+            self.commitIndex = commitIndex
+            self.appliedIndex = appliedIndex
+            self.lastIndex = lastIndex
+            self.snapshotIndex = snapshotIndex
+            self.quorumSize = quorumSize
+            self.lease = lease
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case role, term, lease
+            case leaderID = "leader_id"
+            case commitIndex = "commit_index"
+            case appliedIndex = "applied_index"
+            case lastIndex = "last_index"
+            case snapshotIndex = "snapshot_index"
+            case quorumSize = "quorum_size"
+        }
+    }
+
+    /// The leader's lease, if this peer holds it.
+    public struct Lease: Codable, Hashable, Sendable {
+        public var held: Bool
+        /// 0 when it is not held.
+        public var remainingMS: Milliseconds
+        /// Its whole length.
+        public var expiryMS: Milliseconds
+
+        public init(held: Bool, remainingMS: Milliseconds, expiryMS: Milliseconds) {
+            self.held = held
+            self.remainingMS = remainingMS
+            self.expiryMS = expiryMS
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case held
+            case remainingMS = "remaining_ms"
+            case expiryMS = "expiry_ms"
+        }
+    }
+
+    /// Another peer of the group, as seen from this one.
+    public struct OtherPeer: Codable, Hashable, Sendable {
+        public var id: Int
+        public var address: String
+        public var connected: Bool
+        /// Null before the first contact.
+        @Nullable public var lastContactMS: Milliseconds?
+        /// Null unless this peer leads.
+        @Nullable public var matchIndex: UInt64?
+        /// Null before it was measured.
+        @Nullable public var rttMS: Milliseconds?
+        public var state: PeerLinkState
+
+        public init(
+            id: Int, address: String, connected: Bool, lastContactMS: Milliseconds? = nil,
+            matchIndex: UInt64? = nil, rttMS: Milliseconds? = nil, state: PeerLinkState
+        ) {
+            self.id = id
+            self.address = address
+            self.connected = connected
+            self.lastContactMS = lastContactMS
+            self.matchIndex = matchIndex
+            self.rttMS = rttMS
+            self.state = state
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case id, address, connected, state
+            case lastContactMS = "last_contact_ms"
+            case matchIndex = "match_index"
+            case rttMS = "rtt_ms"
+        }
+    }
+
+    /// What this peer may do, and on what.
+    public struct Production: Codable, Hashable, Sendable {
+        public var regionActive: Bool
+        /// Of the region's state.
+        public var epoch: UInt64
+        public var paused: Bool
+        public var canProduce: Bool
+        /// Null when it may produce.
+        @Nullable public var reason: CanProduceReason?
+        /// The committed head; null before the first block.
+        @Nullable public var head: Head?
+
+        public init(
+            regionActive: Bool, epoch: UInt64, paused: Bool, canProduce: Bool, reason: CanProduceReason? = nil,
+            head: Head? = nil
+        ) {
+            self.regionActive = regionActive
+            self.epoch = epoch
+            self.paused = paused
+            self.canProduce = canProduce
+            self.reason = reason
+            self.head = head
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case epoch, paused, reason, head
+            case regionActive = "region_active"
+            case canProduce = "can_produce"
+        }
+    }
+
+    public struct Head: Codable, Hashable, Sendable {
+        public var blockNum: UInt32
+        public var blockID: String
+        /// When this peer applied it; null when it came with a snapshot or before a restart.
+        @Nullable public var committedAt: UTCInstant?
+
+        public init(blockNum: UInt32, blockID: String, committedAt: UTCInstant? = nil) {
+            self.blockNum = blockNum
+            self.blockID = blockID
+            self.committedAt = committedAt
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case blockNum = "block_num"
+            case blockID = "block_id"
+            case committedAt = "committed_at"
+        }
+    }
+
+    /// The nodeos beside this peer.
+    public struct Nodeos: Codable, Hashable, Sendable {
+        public var url: String
+        public var reachable: Bool
+        /// Null before its first answer, like all below.
+        @Nullable public var headBlockNum: UInt32?
+        @Nullable public var headBlockID: String?
+        @Nullable public var lastIrreversibleBlockNum: UInt32?
+        @Nullable public var paused: Bool?
+        /// Since its last answer.
+        @Nullable public var ageMS: Milliseconds?
+
+        public init(
+            url: String, reachable: Bool, headBlockNum: UInt32? = nil, headBlockID: String? = nil,
+            lastIrreversibleBlockNum: UInt32? = nil, paused: Bool? = nil, ageMS: Milliseconds? = nil
+        ) {
+            self.url = url
+            self.reachable = reachable
+            self.headBlockNum = headBlockNum
+            self.headBlockID = headBlockID
+            self.lastIrreversibleBlockNum = lastIrreversibleBlockNum
+            self.paused = paused
+            self.ageMS = ageMS
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case url, reachable, paused
+            case headBlockNum = "head_block_num"
+            case headBlockID = "head_block_id"
+            case lastIrreversibleBlockNum = "last_irreversible_block_num"
+            case ageMS = "age_ms"
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case peer, raft, peers, production, nodeos
+        case schemaVersion = "schema_version"
+    }
+}
+
+/// A peer's role in its group.
+public enum RaftRole: Word {
+    case leader, follower, candidate
+    case unknown(String)
+
+    public static let known: [RaftRole] = [.leader, .follower, .candidate]
+
+    public var rawValue: String {
+        switch self {
+        case .leader: "leader"
+        case .follower: "follower"
+        case .candidate: "candidate"
+        case .unknown(let text): text
+        }
+    }
+}
+
+/// How a leader is getting on with another peer.
+public enum PeerLinkState: Word {
+    case replicating, probing, snapshot, unreachable
+    case unknown(String)
+
+    public static let known: [PeerLinkState] = [.replicating, .probing, .snapshot, .unreachable]
+
+    public var rawValue: String {
+        switch self {
+        case .replicating: "replicating"
+        case .probing: "probing"
+        case .snapshot: "snapshot"
+        case .unreachable: "unreachable"
+        case .unknown(let text): text
+        }
+    }
+}

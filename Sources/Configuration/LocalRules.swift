@@ -1,0 +1,128 @@
+// The rules of what this peer opens and keeps on its own machine: the HTTP API, its tokens, the data directory.
+
+/// Where this peer listens, to find two uses of one port.
+struct Listener {
+    var name: String
+    var endpoint: HostPort
+    var path: String
+    var position: Position
+}
+
+/// The `api` object as far as it does not depend on which peer this is.
+struct APIDraft {
+    var reader: ObjectReader?
+    var listen: HostPort?
+    /// A value was given for `listen` and is wrong.
+    var listenIsWrong: Bool
+    var tls: APITLS?
+    var tokenFile: String?
+    var readTokenFile: String?
+
+    var scheme: ServiceURL.Scheme { tls == nil ? .http : .https }
+}
+
+enum LocalRules {
+    static func api(_ root: ObjectReader, checks: FileChecks, tlsCheck: TLSCheck?) -> APIDraft {
+        guard let api = root.object("api", .api) else {
+            if !root.has("api") { warnWithoutToken(root, "api", checks) }
+            return APIDraft(listenIsWrong: root.has("api"))
+        }
+        let listen = api.address("listen")
+        let tls = apiTLS(api, checks: checks, tlsCheck: tlsCheck)
+        let tokenFile = api.file("token_file", checks: checks, privacy: .required)
+        let readTokenFile = api.file("read_token_file", checks: checks, privacy: .required)
+        if let tokenFile, tokenFile == readTokenFile {
+            api.error(
+                "read_token_file", "the same file as token_file: who may read could also operate",
+                "give readers a token of their own")
+        }
+        let hasToken = api.has("token_file") || api.has("read_token_file")
+        if let listen, !listen.isLoopback {
+            if !api.has("tls") {
+                api.error(
+                    "listen", "\(listen) is not loopback and the API has no TLS",
+                    "give api.tls with cert_file and key_file, or listen on 127.0.0.1:\(listen.port)")
+            }
+            if !hasToken {
+                api.error(
+                    "listen", "\(listen) is not loopback and the API has no token",
+                    "give api.token_file, or listen on 127.0.0.1:\(listen.port)")
+            }
+        } else if !hasToken {
+            warnWithoutToken(root, "api", checks)
+        }
+        return APIDraft(
+            reader: api, listen: listen, listenIsWrong: api.has("listen") && listen == nil, tls: tls,
+            tokenFile: tokenFile, readTokenFile: readTokenFile)
+    }
+
+    private static func warnWithoutToken(_ root: ObjectReader, _ key: String, _ checks: FileChecks) {
+        guard checks == .performed else { return }
+        root.warn(
+            key, "no token is configured: everyone on this machine may operate this peer through its API",
+            "give api.token_file")
+    }
+
+    private static func apiTLS(_ api: ObjectReader, checks: FileChecks, tlsCheck: TLSCheck?) -> APITLS? {
+        guard let tls = api.object("tls", .apiTLS) else { return nil }
+        for key in ["cert_file", "key_file"] where !tls.has(key) {
+            tls.error(key, "api.tls has no \(key)", "give cert_file and key_file")
+        }
+        let certificate = tls.file("cert_file", checks: checks)
+        let key = tls.file("key_file", checks: checks, privacy: .advised)
+        let clientCA = tls.file("client_ca_file", checks: checks)
+        guard let certificate, let key else { return nil }
+        if checks == .performed, let problem = tlsCheck?(certificate, key, clientCA) {
+            tls.error("cert_file", problem, "check cert_file, key_file and client_ca_file")
+        }
+        return APITLS(certificateFile: certificate, keyFile: key, clientCAFile: clientCA)
+    }
+
+    /// `api.listen`, else loopback and the port of this peer's API.
+    static func apiListen(_ draft: APIDraft, selfPeer: Peer) -> HostPort? {
+        if draft.listenIsWrong { return nil }
+        return draft.listen ?? HostPort(host: "127.0.0.1", port: selfPeer.api.port)
+    }
+
+    /// A region's name is part of paths and labels: letters, digits, '-', '_' and '.', at most 63.
+    static func regionName(_ reader: ObjectReader, _ key: String) -> String? {
+        guard let name = reader.text(key, like: "east") else { return nil }
+        let isAllowed = name.unicodeScalars.allSatisfy { scalar in
+            switch scalar {
+            case "a"..."z", "A"..."Z", "0"..."9", "-", "_", ".": true
+            default: false
+            }
+        }
+        guard isAllowed, name.utf8.count <= 63, !name.hasPrefix("."), !name.hasPrefix("-") else {
+            reader.error(
+                key, "\(name.quoted) is no name for a region",
+                "use up to 63 letters, digits, '-', '_' and '.', beginning with a letter or digit, like \"east\"")
+            return nil
+        }
+        return name
+    }
+
+    /// The first that is given: the override, `data_dir`, a folder in `$STATE_DIRECTORY`, a folder in `./data`.
+    static func dataDirectory(
+        _ root: ObjectReader, override: String?, environment: [String: String], region: String, selfID: Int
+    ) -> String? {
+        let written = root.text("data_dir", like: "/var/lib/prodha/east-1")
+        if let override, !override.isEmpty { return override }
+        if root.has("data_dir") { return written }
+        // systemd separates several state directories with ':'.
+        let state = environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+        return "\(state ?? Configuration.Defaults.dataDirectory)/\(region)-\(selfID)"
+    }
+
+    /// Two listeners of this peer on one port: the one that comes later in the list is reported.
+    static func collisions(among listeners: [Listener], findings: Findings) {
+        for (index, listener) in listeners.enumerated() {
+            guard let earlier = listeners[..<index].first(where: { $0.endpoint.collides(with: listener.endpoint) })
+            else { continue }
+            findings.error(
+                listener.position, listener.path,
+                "\(listener.name) on \(listener.endpoint) is in the way of \(earlier.name) on \(earlier.endpoint)",
+                "choose a free port")
+        }
+    }
+}

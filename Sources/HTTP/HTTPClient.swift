@@ -1,0 +1,133 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Makes short calls. Works on one event loop; may be called from anywhere.
+public final class HTTPClient: Sendable {
+    /// Connections kept open per host and port for calls that may be repeated.
+    public static let maxIdleConnectionsPerHost = 2
+    /// How long each is kept: shorter than servers usually do, so that it is us who close it.
+    public static let idleTime = TimeAmount.seconds(20)
+
+    public typealias PrepareChannel = @Sendable (any Channel, HTTPURL) throws -> Void
+
+    public let eventLoop: any EventLoop
+    private let secureChannel: PrepareChannel?
+    private let pool: NIOLoopBoundBox<ConnectionPool>
+
+    /// - Parameter secureChannel: adds TLS to the connection for an https URL, on the loop. Without it https URLs are
+    ///   refused.
+    public init(eventLoop: any EventLoop, secureChannel: PrepareChannel? = nil) {
+        self.eventLoop = eventLoop
+        self.secureChannel = secureChannel
+        pool = .makeBoxSendingValue(ConnectionPool(), eventLoop: eventLoop)
+    }
+
+    /// For the daemon: completes on the client's loop, by the deadline, and fails with `HTTPClientError` only.
+    public func send(_ call: HTTPCall) -> EventLoopFuture<HTTPAnswer> {
+        send(call, givenUp: nil)
+    }
+
+    /// For commands. Cancelling the task ends the call with `.cancelled`.
+    public func send(_ call: HTTPCall) async throws(HTTPClientError) -> HTTPAnswer {
+        let givenUp = eventLoop.makePromise(of: Void.self)
+        let answer = send(call, givenUp: givenUp.futureResult)
+        do {
+            let result = try await withTaskCancellationHandler {
+                try await answer.get()
+            } onCancel: {
+                givenUp.succeed(())
+            }
+            givenUp.succeed(())
+            return result
+        } catch {
+            givenUp.succeed(())
+            throw error as? HTTPClientError ?? .cannotConnect("\(call.url.hostAndPort): \(error)")
+        }
+    }
+
+    /// Closes the connections that are kept open.
+    public func close() -> EventLoopFuture<Void> {
+        eventLoop.submit { [pool] in pool.value.closeAll() }
+    }
+
+    private func send(_ call: HTTPCall, givenUp: EventLoopFuture<Void>?) -> EventLoopFuture<HTTPAnswer> {
+        guard eventLoop.inEventLoop else { return eventLoop.flatSubmit { self.send(call, givenUp: givenUp) } }
+        if call.url.scheme == .https, secureChannel == nil {
+            return eventLoop.makeFailedFuture(HTTPClientError.badURL("\(call.url): https is not available here"))
+        }
+        let exchange = Exchange(call, eventLoop: eventLoop)
+        exchange.connectAgain = { self.connect(for: exchange) }
+        givenUp?.assumeIsolated().whenComplete { _ in exchange.fail(.cancelled) }
+        if call.repetition == .harmless, let connection = pool.value.take(call.url) {
+            connection.start(exchange, isReused: true)
+        } else {
+            connect(for: exchange)
+        }
+        return exchange.promise.futureResult
+    }
+
+    private func connect(for exchange: Exchange) {
+        let url = exchange.call.url
+        let pool = pool.value
+        let connection = NIOLoopBound(ClientConnection(url: url, pool: pool), eventLoop: eventLoop)
+        let secureChannel = secureChannel
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(max(exchange.deadline - .now(), .milliseconds(1)))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if url.scheme == .https { try secureChannel?(channel, url) }
+                    try connection.value.addCodec(to: channel.pipeline.syncOperations)
+                }
+            }
+        // An address needs no lookup, and so no thread.
+        let channel =
+            if let address = try? SocketAddress(ipAddress: url.host, port: url.port) {
+                bootstrap.connect(to: address)
+            } else {
+                bootstrap.connect(host: url.host, port: url.port)
+            }
+        channel.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: connection.value.start(exchange, isReused: false)
+            // An attempt on a connection that was open already may have reached the server.
+            case .failure where exchange.isSent: exchange.fail(.closedEarly)
+            case .failure(let error): exchange.fail(.cannotConnect("\(url.hostAndPort): \(plainReason(error))"))
+            }
+        }
+    }
+}
+
+/// Connections that wait for a further call, by host and port.
+final class ConnectionPool {
+    private var idle: [String: [ClientConnection]] = [:]
+
+    private func key(_ url: HTTPURL) -> String { "\(url.scheme.rawValue)://\(url.hostAndPort)" }
+
+    func take(_ url: HTTPURL) -> ClientConnection? {
+        guard let connection = idle[key(url)]?.popLast() else { return nil }
+        if idle[key(url)]?.isEmpty == true { idle[key(url)] = nil }
+        return connection
+    }
+
+    /// False: there are enough.
+    func keep(_ connection: ClientConnection) -> Bool {
+        guard idle[key(connection.url), default: []].count < HTTPClient.maxIdleConnectionsPerHost else { return false }
+        idle[key(connection.url), default: []].append(connection)
+        return true
+    }
+
+    func remove(_ connection: ClientConnection) {
+        let key = key(connection.url)
+        idle[key]?.removeAll { $0 === connection }
+        if idle[key]?.isEmpty == true { idle[key] = nil }
+    }
+
+    func closeAll() {
+        let all = idle.values.flatMap { $0 }
+        idle = [:]
+        for connection in all { connection.close() }
+    }
+}

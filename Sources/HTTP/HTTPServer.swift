@@ -1,0 +1,207 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+//
+// The HTTP layer: a small HTTP/1.1 server for the daemon's one event loop, and a client for short calls by commands and
+// by the daemon. NIO's codec reads and writes the protocol; what is here bounds it, orders it and says what went wrong.
+// It knows nothing of the product: no paths, no documents, no configuration.
+// May import NIOCore, NIOPosix, NIOHTTP1 and Logging, and no layer of ours.
+//
+// Server: Doorkeeper stands before NIO's codec and sends clients away; ServerConnection stands behind it and gathers
+// requests; Router finds handlers; StreamWriter is the open end of an endless answer. A client that closes its side
+// counts as gone. Client: HTTPClient, ClientConnection. Every bound of the server is in HTTPLimits.
+//
+// A server is confined to its loop: no locks, no hops. TLS comes in through `prepareChannel` on either side.
+
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// An HTTP/1.1 server that lives on one event loop. All of it is to be used on that loop, once `init` is done.
+public final class HTTPServer {
+    /// Called on the loop with a whole request. A future that fails is answered 500 and logged; one that never
+    /// completes holds its connection, so a handler bounds its own waits.
+    public typealias Handler = (Request) -> EventLoopFuture<Response>
+
+    public let eventLoop: any EventLoop
+    let limits: HTTPLimits
+    let logger: Logger
+    let refusals: Refusals
+    let handler: Handler
+    private let prepareChannel: @Sendable (any Channel) throws -> Void
+
+    private var listener: (any Channel)?
+    private var connections: [ObjectIdentifier: (channel: any Channel, connection: ServerConnection?)] = [:]
+    private var turnedAway = 0
+    private(set) var isStopping = false
+    private var isListenerClosed = false
+    private var stopped: EventLoopPromise<Void>?
+    /// Request bodies that are held now, on all connections, in bytes.
+    public internal(set) var heldBodyBytes = 0
+
+    /// - Parameters:
+    ///   - prepareChannel: adds what stands between the socket and HTTP, TLS that is; on the loop, for each connection.
+    public init(
+        eventLoop: any EventLoop, limits: HTTPLimits = HTTPLimits(), logger: Logger,
+        errorDocument: @escaping RefusalDocument = Response.plainError,
+        prepareChannel: @escaping @Sendable (any Channel) throws -> Void = { _ in },
+        handler: @escaping Handler
+    ) {
+        self.eventLoop = eventLoop
+        self.limits = limits
+        self.logger = logger
+        self.refusals = Refusals(document: errorDocument)
+        self.prepareChannel = prepareChannel
+        self.handler = handler
+    }
+
+    /// The port that is listened on, once started.
+    public var port: Int? { listener?.localAddress?.port }
+
+    /// Clients that are being served.
+    public var connectionCount: Int { connections.count - turnedAway }
+
+    /// Listens. Fails with `HTTPListenError`. Port 0 takes any free port, see `port`.
+    public func start(host: String, port: Int) -> EventLoopFuture<Void> {
+        eventLoop.preconditionInEventLoop()
+        precondition(listener == nil && !isStopping, "an HTTP server is started once")
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try bound.value.accept(channel) }
+            }
+            .bind(host: host, port: port)
+            .map { channel in bound.value.listener = channel }
+            .flatMapErrorThrowing { error in throw HTTPListenError(host: host, port: port, cause: error) }
+    }
+
+    private func accept(_ channel: any Channel) throws {
+        let welcome: Doorkeeper.Welcome
+        if isStopping {
+            welcome = .slam
+        } else if connectionCount < limits.maxConnections {
+            welcome = .serve
+        } else if turnedAway < limits.maxTurnedAway {
+            let refusal = HTTPRefusal.tooManyConnections(limit: limits.maxConnections)
+            logger.debug("HTTP client turned away", metadata: ["connections": "\(connectionCount)"])
+            welcome = .turnAway(refusals.response(refusal).lastBytes(to: nil))
+        } else {
+            welcome = .slam
+        }
+        let doorkeeper = Doorkeeper(welcome, limits: limits)
+        var connection: ServerConnection?
+        let pipeline = channel.pipeline.syncOperations
+        if case .serve = welcome {
+            try prepareChannel(channel)
+            try pipeline.addHandler(doorkeeper)
+            var decoding = NIOHTTPDecoderLimitConfiguration()
+            decoding.maxHeaderFieldSize = limits.maxHeaderBytes
+            decoding.maxHeaderListSize = limits.maxHeaderBytes
+            decoding.maxHeaderFieldCount = limits.maxHeaderFields
+            try pipeline.configureHTTPServerPipeline(
+                withErrorHandling: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
+            let served = ServerConnection(server: self, doorkeeper: doorkeeper)
+            try pipeline.addHandler(served)
+            connection = served
+        } else {
+            turnedAway += 1
+            try pipeline.addHandler(doorkeeper)
+        }
+        let id = ObjectIdentifier(channel)
+        connections[id] = (channel, connection)
+        channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+            guard let gone = connections.removeValue(forKey: id) else { return }
+            if gone.connection == nil { turnedAway -= 1 }
+            completeStop()
+        }
+    }
+
+    /// Takes no further connection or request, lets requests that are being answered end within `stopTime`, and
+    /// completes when every connection is closed. May be called again.
+    public func stop() -> EventLoopFuture<Void> {
+        eventLoop.preconditionInEventLoop()
+        if let stopped { return stopped.futureResult }
+        isStopping = true
+        let stopped = eventLoop.makePromise(of: Void.self)
+        self.stopped = stopped
+        for (channel, connection) in connections.values {
+            if let connection { connection.stop() } else { channel.close(promise: nil) }
+        }
+        let force = eventLoop.assumeIsolated().scheduleTask(in: limits.stopTime) { [self] in
+            for (channel, _) in connections.values { channel.close(promise: nil) }
+        }
+        let listenerClosed = listener?.close() ?? eventLoop.makeSucceededVoidFuture()
+        listenerClosed.assumeIsolated().whenComplete { [self] _ in
+            isListenerClosed = true
+            completeStop()
+        }
+        stopped.futureResult.whenComplete { _ in force.cancel() }
+        return stopped.futureResult
+    }
+
+    private func completeStop() {
+        if isListenerClosed, connections.isEmpty { stopped?.succeed(()) }
+    }
+}
+
+@available(*, unavailable)
+extension HTTPServer: Sendable {}
+
+/// Why a server could not listen.
+public struct HTTPListenError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        case portInUse
+        case other(String)
+    }
+
+    public var host: String
+    public var port: Int
+    public var reason: Reason
+
+    init(host: String, port: Int, cause: any Error) {
+        self.host = host
+        self.port = port
+        if let error = cause as? IOError, error.errnoCode == addressInUse {
+            reason = .portInUse
+        } else {
+            reason = .other(plainReason(cause))
+        }
+    }
+
+    public var description: String {
+        switch reason {
+        case .portInUse:
+            "cannot listen on \(hostAndPort(host, port)): another process has this port; stop it or choose another port"
+        case .other(let text):
+            "cannot listen on \(hostAndPort(host, port)): \(text); check the address, and that this user may listen "
+                + "on it"
+        }
+    }
+}
+
+#if os(Linux)
+    private let addressInUse: CInt = 98
+#else
+    private let addressInUse: CInt = 48
+#endif
+
+func hostAndPort(_ host: String, _ port: Int) -> String {
+    host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+}
+
+/// An operating system's or NIO's error in an operator's words.
+func plainReason(_ error: any Error) -> String {
+    switch error {
+    case let error as IOError:
+        // "connect(...): Connection refused (errno: 111)": the call says nothing to an operator.
+        let text = error.description
+        guard let end = text.firstRange(of: "): ") else { return text }
+        return String(text[end.upperBound...])
+    case ChannelError.connectTimeout: return "no answer to the connection attempt"
+    case is SocketAddressError: return "the host name is not known"
+    default: return "\(error)"
+    }
+}

@@ -1,0 +1,382 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// One client's connection behind the codec: gathers each request, has it answered, keeps the connection's deadlines.
+///
+/// NIO's pipelining assistance hands over one request at a time, the next one when the answer's end is written.
+final class ServerConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum Phase {
+        /// Between requests, or with less than a whole head.
+        case idle
+        case receiving
+        /// Whole, with the handler or waiting to be.
+        case answering
+        case streaming(StreamWriter)
+        /// The last answer is on its way; what still comes in is of no interest.
+        case ending
+    }
+
+    private let server: HTTPServer
+    private let doorkeeper: Doorkeeper
+    private var limits: HTTPLimits { server.limits }
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.idle
+
+    // The request at hand.
+    private var head: HTTPRequestHead?
+    private var target: RequestTarget?
+    private var body = ByteBuffer()
+    private var bodyLimit = 0
+    private var hasBegun = false
+    /// Whole and not with the handler yet.
+    private var isReady = false
+
+    /// Guards against answering within answering: a client may pipeline thousands of requests in one packet.
+    private var isServing = false
+
+    private var deadline: NIODeadline?
+    private var timer: (due: NIODeadline, task: Scheduled<Void>)?
+
+    init(server: HTTPServer, doorkeeper: Doorkeeper) {
+        self.server = server
+        self.doorkeeper = doorkeeper
+    }
+
+    // MARK: the channel's life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        doorkeeper.onBytes = { [weak self] in self?.bytesArrived() }
+        setDeadline(.now() + limits.idleTime)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { connectionIsOver() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        connectionIsOver()
+        context.fireChannelInactive()
+    }
+
+    private func connectionIsOver() {
+        guard context != nil else { return }
+        context = nil
+        timer?.task.cancel()
+        timer = nil
+        releaseBody()
+        if case .streaming(let writer) = phase { writer.connectionIsGone() }
+        phase = .ending
+    }
+
+    /// The server is stopping: no further request on this connection.
+    func stop() {
+        switch phase {
+        case .idle, .receiving: context?.close(promise: nil)
+        case .streaming: endStream()
+        case .answering, .ending: break
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case HTTPParserError.headerOverflow:
+            refuse(.headersTooLarge(limitBytes: limits.maxHeaderBytes))
+        case let error as HTTPParserError:
+            refuse(.malformedRequest(what: Self.sentence(error)))
+        default:
+            server.logger.debug("HTTP connection failed", metadata: ["error": "\(error)"])
+            context.close(promise: nil)
+        }
+    }
+
+    private static func sentence(_ error: HTTPParserError) -> String {
+        switch error {
+        case .invalidVersion: "the version is not HTTP/1.0 or HTTP/1.1"
+        case .invalidMethod: "the method is unknown"
+        case .invalidURL: "the target is not a URL"
+        case .invalidHeaderToken: "a header field is broken"
+        case .invalidContentLength, .unexpectedContentLength: "the content length is broken"
+        case .invalidChunkSize: "a chunk's size is broken"
+        case .invalidEOFState, .closedConnection: "it ends too early"
+        default: "it cannot be read (\(error))"
+        }
+    }
+
+    // MARK: deadlines
+
+    private func bytesArrived() {
+        guard case .idle = phase, !hasBegun else { return }
+        hasBegun = true
+        setDeadline(.now() + limits.requestTime)
+    }
+
+    /// One timer serves all deadlines of the connection; it is moved only when it would ring too late.
+    private func setDeadline(_ new: NIODeadline?) {
+        deadline = new
+        guard let new, let eventLoop = context?.eventLoop else { return }
+        if let timer {
+            guard new < timer.due else { return }
+            timer.task.cancel()
+        }
+        let task: Scheduled<Void> = eventLoop.assumeIsolated().scheduleTask(deadline: new) { [weak self] in
+            self?.timerRang()
+        }
+        timer = (new, task)
+    }
+
+    private func timerRang() {
+        timer = nil
+        guard let deadline else { return }
+        guard deadline <= .now() else { return setDeadline(deadline) }
+        self.deadline = nil
+        switch phase {
+        case .receiving: refuse(.requestTimeout(afterSeconds: limits.requestTime.wholeSeconds))
+        case .idle where hasBegun: refuse(.requestTimeout(afterSeconds: limits.requestTime.wholeSeconds))
+        case .idle, .answering, .streaming, .ending: context?.close(promise: nil)
+        }
+    }
+
+    // MARK: receiving
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch (unwrapInboundIn(data), phase) {
+        case (.head(let head), .idle): receive(head)
+        case (.body(let bytes), .receiving): receive(bytes)
+        case (.end, .receiving):
+            phase = .answering
+            hasBegun = false
+            setDeadline(nil)
+            isReady = true
+            serve()
+        case (_, .idle), (_, .receiving), (_, .answering), (_, .streaming), (_, .ending): break
+        }
+    }
+
+    private func receive(_ head: HTTPRequestHead) {
+        phase = .receiving
+        if !hasBegun { setDeadline(.now() + limits.requestTime) }
+        hasBegun = true
+        self.head = head
+        guard head.method != .CONNECT else {
+            return refuse(.malformedRequest(what: "CONNECT is for proxies, and this is none"))
+        }
+        guard let target = RequestTarget(head.uri) else {
+            return refuse(.malformedRequest(what: "the target is not a path, or has a broken percent escape"))
+        }
+        self.target = target
+        bodyLimit = limits.maxBodyBytes(head.method, target.path)
+        // What does not fit in an Int does not fit here either.
+        let declared = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
+        guard declared <= bodyLimit else { return refuse(.bodyTooLarge(limitBytes: bodyLimit)) }
+        let expectsContinue = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
+        if expectsContinue, head.version >= .http1_1 {
+            let go = HTTPResponseHead(version: .http1_1, status: .continue)
+            context?.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
+        }
+    }
+
+    private func receive(_ bytes: ByteBuffer) {
+        let count = bytes.readableBytes
+        guard body.readableBytes + count <= bodyLimit else { return refuse(.bodyTooLarge(limitBytes: bodyLimit)) }
+        guard server.heldBodyBytes + count <= limits.maxBodyBytesInAll else {
+            return refuse(.tooManyBodies(limitBytes: limits.maxBodyBytesInAll))
+        }
+        server.heldBodyBytes += count
+        heldBytes += count
+        if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
+    }
+
+    /// This connection's share of `server.heldBodyBytes`.
+    private var heldBytes = 0
+
+    private func releaseBody() {
+        server.heldBodyBytes -= heldBytes
+        heldBytes = 0
+        body = ByteBuffer()
+        head = nil
+        target = nil
+    }
+
+    // MARK: answering
+
+    /// Has ready requests answered until there is none, or the client does not take its answers.
+    private func serve() {
+        guard !isServing else { return }
+        isServing = true
+        defer { isServing = false }
+        while isReady, let context, let head, let target {
+            guard context.channel.isWritable else {
+                setDeadline(.now() + limits.idleTime)
+                break
+            }
+            isReady = false
+            setDeadline(nil)
+            let request = Request(
+                method: head.method, path: target.path, query: target.query, headers: head.headers, body: body,
+                remoteAddress: context.channel.remoteAddress, closed: context.channel.closeFuture)
+            body = ByteBuffer()
+            server.handler(request).hop(to: context.eventLoop).assumeIsolated().whenComplete { [self] result in
+                switch result {
+                case .success(let response): answer(response)
+                case .failure(let error):
+                    server.logger.error(
+                        "HTTP request failed",
+                        metadata: [
+                            "method": "\(head.method)", "path": "\(target.path)", "error": "\(error)",
+                        ])
+                    answer(server.refusals.response(.handlerFailed))
+                }
+            }
+        }
+        context?.flush()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        serve()
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func answer(_ response: Response) {
+        // The client may have gone in the meantime.
+        guard case .answering = phase, let context, let request = head else { return }
+        // After a request for another protocol the codec reads nothing more.
+        let keepAlive = request.isKeepAlive && !request.headers.contains(name: "upgrade") && !server.isStopping
+        releaseBody()
+        switch response.body {
+        case .bytes(let bytes):
+            write(response, bytes, to: request, keepAlive: keepAlive, context)
+            if !isServing { context.flush() }
+        case .stream(let start):
+            beginStream(response, to: request, start.value, context)
+        }
+    }
+
+    private func write(
+        _ response: Response, _ bytes: ByteBuffer, to request: HTTPRequestHead, keepAlive: Bool,
+        _ context: ChannelHandlerContext
+    ) {
+        var head = HTTPResponseHead(
+            version: request.version, status: response.status, headers: response.framelessHeaders)
+        if response.status.mayHaveResponseBody {
+            head.headers.add(name: "content-length", value: String(bytes.readableBytes))
+        }
+        if !keepAlive {
+            head.headers.add(name: "connection", value: "close")
+        } else if request.version < .http1_1 {
+            head.headers.add(name: "connection", value: "keep-alive")
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { [weak self] result in
+            if case .success = result, keepAlive { return }
+            self?.context?.close(promise: nil)
+        }
+        phase = keepAlive ? .idle : .ending
+        setDeadline(.now() + limits.idleTime)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if response.status.mayHaveResponseBody, request.method != .HEAD, bytes.readableBytes > 0 {
+            context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        }
+        // Brings in the next request, if there is one, before it returns.
+        context.write(wrapOutboundOut(.end(nil)), promise: written)
+    }
+
+    /// Answers without the handler, as the connection's last act.
+    private func refuse(_ refusal: HTTPRefusal) {
+        switch phase {
+        case .idle, .receiving: break
+        // An answer is under way, or was the last: there is no room for another.
+        case .answering, .streaming:
+            context?.close(promise: nil)
+            return
+        case .ending: return
+        }
+        let method = head?.method
+        server.logger.debug(
+            "HTTP request refused",
+            metadata: [
+                "reason": "\(refusal.name)", "client": "\(context?.channel.remoteAddress.map(\.description) ?? "gone")",
+            ])
+        releaseBody()
+        phase = .ending
+        setDeadline(nil)
+        doorkeeper.refuse(server.refusals.response(refusal).lastBytes(to: method))
+    }
+
+    // MARK: streaming
+
+    private func beginStream(
+        _ response: Response, to request: HTTPRequestHead, _ start: (StreamWriter) -> Void,
+        _ context: ChannelHandlerContext
+    ) {
+        var head = HTTPResponseHead(
+            version: request.version, status: response.status, headers: response.framelessHeaders)
+        head.headers.add(name: "connection", value: "close")
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let isHead = request.method == .HEAD
+        written.futureResult.assumeIsolated().whenComplete { [weak self] result in
+            if case .success = result, !isHead { return }
+            self?.context?.close(promise: nil)
+        }
+        let writer = StreamWriter(
+            connection: self, eventLoop: context.eventLoop, maxWaitingBytes: limits.maxStreamBytes)
+        phase = isHead ? .ending : .streaming(writer)
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: written)
+        if !isHead { start(writer) }
+    }
+
+    func writeToStream(_ bytes: ByteBuffer, taken: @escaping () -> Void) {
+        guard case .streaming = phase, let context else { return }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in taken() }
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: written)
+    }
+
+    func endStream() {
+        guard case .streaming(let writer) = phase, let context else { return }
+        phase = .ending
+        writer.connectionIsGone()
+        setDeadline(.now() + limits.idleTime)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.context?.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    }
+
+    func abandonStream(waitingBytes: Int) {
+        guard case .streaming = phase else { return }
+        server.logger.debug("HTTP stream's client is too slow", metadata: ["waiting_bytes": "\(waitingBytes)"])
+        context?.close(promise: nil)
+    }
+}
+
+extension Response {
+    fileprivate var framelessHeaders: HTTPHeaders {
+        var headers = headers
+        for name in ["content-length", "transfer-encoding", "connection"] { headers.remove(name: name) }
+        return headers
+    }
+
+    /// The whole answer as bytes for a connection that closes after it.
+    func lastBytes(to method: HTTPMethod?) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
+        for (name, value) in framelessHeaders { bytes.writeString("\(name): \(value)\r\n") }
+        var body = ByteBuffer()
+        if case .bytes(let given) = self.body { body = given }
+        bytes.writeString("content-length: \(body.readableBytes)\r\nconnection: close\r\n\r\n")
+        if method != .HEAD { bytes.writeBuffer(&body) }
+        return bytes
+    }
+}
+
+extension TimeAmount {
+    var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
+}
+
+extension HTTPVersion {
+    fileprivate static func < (a: HTTPVersion, b: HTTPVersion) -> Bool { (a.major, a.minor) < (b.major, b.minor) }
+    fileprivate static func >= (a: HTTPVersion, b: HTTPVersion) -> Bool { !(a < b) }
+}

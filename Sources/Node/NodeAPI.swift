@@ -1,0 +1,305 @@
+import API
+import Antelope
+import Configuration
+import HTTP
+import Logging
+import NIOCore
+import NIOHTTP1
+import ProducerHA
+import Raft
+
+/// The HTTP API of one peer. Everything runs on the node's event loop.
+struct NodeAPI {
+    let node: Node
+
+    /// Largest packed block that is taken, in bytes.
+    static let maxBlockBytes = 8 << 20
+    /// Longest wait of `wait_block`.
+    static let longestWait = Duration.seconds(60)
+
+    func makeServer(logger: Logger) -> HTTPServer {
+        var router = Router(eventLoop: node.eventLoop, errorDocument: Self.refusalDocument)
+        let node = node
+        let api = self
+        func read(_ path: String, _ handler: @escaping (Request) -> EventLoopFuture<Response>) {
+            router.on([.GET, .POST], path, handler)
+        }
+        func now(_ path: String, _ handler: @escaping (Request) -> Response) {
+            read(path) { node.eventLoop.makeSucceededFuture(handler($0)) }
+        }
+        now("/v1/producer_ha/get_info") { _ in .document(node.getInfo()) }
+        now("/v1/prodha/status") { _ in .document(node.status()) }
+        now("/v1/prodha/can_produce") { _ in .document(node.canProduceDocument()) }
+        now("/health/live") { _ in .document(HealthDocument(healthy: true)) }
+        now("/health/ready") { _ in node.health(isWell: node.isReady) }
+        now("/health/leader") { _ in node.health(isWell: node.replica.canProduce(at: Clock.now())) }
+        now("/metrics") { _ in
+            Response(
+                status: .ok, headers: ["content-type": "text/plain; version=0.0.4; charset=utf-8"],
+                body: ByteBuffer(string: node.metrics()))
+        }
+        read("/v1/prodha/log", api.log)
+        read("/v1/prodha/block", api.block)
+        read("/v1/prodha/wait_block", api.waitBlock)
+        router.on([.POST], "/v1/prodha/check_block", api.checkBlock)
+        router.on([.POST], "/v1/prodha/commit_block", api.commitBlock)
+        router.on([.POST], "/v1/prodha/transfer", api.transfer)
+        router.on([.GET, .POST], "/v1/producer_ha/take_leadership", api.takeLeadership)
+        var limits = HTTPLimits()
+        limits.maxBodyBytes = { _, path in
+            // A block may come as hex within JSON.
+            path == "/v1/prodha/commit_block" ? 2 * Self.maxBlockBytes + 4096 : 64 << 10
+        }
+        return HTTPServer(
+            eventLoop: node.eventLoop, limits: limits, logger: logger, errorDocument: Self.refusalDocument
+        ) { request in
+            node.counters.requests += 1
+            return router.handle(request)
+        }
+    }
+
+    private static func refusalDocument(_ refusal: HTTPRefusal) -> Response {
+        let kind = ErrorKind(name: refusal.name, status: Int(refusal.status.code), what: refusal.description)
+        return .error(kind)
+    }
+
+    private func answer(_ response: Response) -> EventLoopFuture<Response> {
+        node.eventLoop.makeSucceededFuture(response)
+    }
+
+    private func malformed(_ message: String) -> EventLoopFuture<Response> {
+        answer(.error(.malformedRequest, message: message))
+    }
+
+    // MARK: - Blocks
+
+    private func commitBlock(_ request: Request) -> EventLoopFuture<Response> {
+        let bytes: [UInt8]
+        do {
+            bytes = try Self.blockBytes(request)
+        } catch {
+            return answer(.error(.malformedBlock, message: "\(error)"))
+        }
+        guard bytes.count <= Self.maxBlockBytes else {
+            return answer(.error(.bodyTooLarge, message: "the block has \(bytes.count) bytes, \(Self.maxBlockBytes) are taken"))
+        }
+        let block: SignedBlock
+        do {
+            block = try SignedBlock(parsing: bytes)
+        } catch {
+            return answer(.error(.malformedBlock, message: "\(error)"))
+        }
+        // The id covers the header alone, so the transactions must be those that the header speaks of.
+        guard block.transactionRoot == block.header.transactionRoot else {
+            return answer(
+                .error(.malformedBlock, message: "the transactions are not those of the header's transaction_mroot"))
+        }
+        let reference = BlockRef(block.header)
+        let started = Clock.now()
+        let node = NIOLoopBound(node, eventLoop: node.eventLoop)
+        return node.value.commit(reference, bytes: bytes).flatMap { answer in
+            node.value.counters.note(answer, took: Clock.now() - started)
+            return NodeAPI(node: node.value).response(to: answer)
+        }
+    }
+
+    private static func blockBytes(_ request: Request) throws -> [UInt8] {
+        let type = request.headers.first(name: "content-type")?.lowercased() ?? ""
+        let body = Array(request.body.readableBytesView)
+        if type.hasPrefix("application/octet-stream") { return body }
+        return try CommitBlockRequest(json: body).block.bytes
+    }
+
+    private func response(to answer: CommitAnswer) -> EventLoopFuture<Response> {
+        switch answer {
+        case .committed(let index, let term, let block): return self.answer(.committed(index, term, block))
+        case .refused(let refusal): return self.answer(refused(refusal))
+        case .compareWithEntry(let index, let block):
+            let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
+            return node.readEntry(index).map { entry in
+                guard let entry, let header = try? BlockHeader(parsingPrefixOf: entry.payload) else {
+                    return NodeAPI(node: bound.value).refused(.stale)
+                }
+                return header.id == block.id
+                    ? .committed(entry.index, entry.term, block) : NodeAPI(node: bound.value).refused(.conflictsWithHead)
+            }
+        }
+    }
+
+    private func refused(_ refusal: CommitRefusal) -> Response {
+        let reason = CommitBlockReason(rawValue: refusal.name)
+        var details: [String: JSONValue] = ["leader_id": .integer(node.leaderID)]
+        if case .obstacle(.leaseWait(let rest)) = refusal { details["lease_wait_ms"] = .number(rest.inMilliseconds) }
+        if let head = node.replica.state.head {
+            details["head_block_num"] = .integer(Int64(head.block.number))
+            details["head_block_id"] = .string(head.block.id.hex)
+        }
+        return .error(reason.error, details: details)
+    }
+
+    private func checkBlock(_ request: Request) -> EventLoopFuture<Response> {
+        let check: CheckBlockRequest
+        do {
+            check = try CheckBlockRequest(json: request.body.readableBytesView)
+        } catch {
+            return malformed("\(error)")
+        }
+        guard let id = BlockID(hex: check.blockID) else { return malformed("block_id is not 64 hex digits") }
+        guard id.blockNumber == check.blockNum else {
+            return malformed("block_id is the id of block \(id.blockNumber), not of block \(check.blockNum)")
+        }
+        switch node.replica.state.verdict(number: check.blockNum, id: id, blocks: node.replica.blocks) {
+        case .accept: return answer(.document(CheckBlockDocument(accept: true)))
+        case .conflictsWithHead:
+            return answer(.document(CheckBlockDocument(accept: false, reason: .conflictsWithHead)))
+        case .notCommitted: return answer(.document(CheckBlockDocument(accept: false, reason: .notCommitted)))
+        case .compareWithEntry(let index):
+            return node.readEntry(index).map { entry in
+                guard let entry, let header = try? BlockHeader(parsingPrefixOf: entry.payload), header.id != id else {
+                    return .document(CheckBlockDocument(accept: true))
+                }
+                return .document(CheckBlockDocument(accept: false, reason: .conflictsWithHead))
+            }
+        }
+    }
+
+    private func block(_ request: Request) -> EventLoopFuture<Response> {
+        let number: UInt32
+        let wanted: BlockID?
+        if let text = request.query["id"] {
+            guard let id = BlockID(hex: text) else { return malformed("id is not 64 hex digits") }
+            (number, wanted) = (id.blockNumber, id)
+        } else {
+            guard let text = request.query["num"], let value = UInt32(text) else {
+                return malformed("give num=, a block number, or id=, 64 hex digits")
+            }
+            (number, wanted) = (value, nil)
+        }
+        let asBytes = request.headers.first(name: "accept")?.lowercased().contains("application/octet-stream") ?? false
+        return node.committedBlock(number).map { found in
+            guard let found, wanted == nil || wanted == found.block.id else { return .error(.blockNotFound) }
+            if asBytes {
+                return Response(status: .ok, headers: ["content-type": "application/octet-stream"], body: found.bytes)
+            }
+            return .document(
+                BlockDocument(blockNum: number, blockID: found.block.id.hex, block: HexBytes(found.bytes)))
+        }
+    }
+
+    private func waitBlock(_ request: Request) -> EventLoopFuture<Response> {
+        guard let text = request.query["num"], let number = UInt32(text) else {
+            return malformed("give num=, a block number")
+        }
+        var timeout = Self.longestWait
+        if let text = request.query["timeout_ms"] {
+            guard let value = Int64(text), value >= 0 else { return malformed("timeout_ms is a number of milliseconds") }
+            timeout = min(.milliseconds(value), Self.longestWait)
+        }
+        let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
+        return node.waitForBlock(number, timeout: timeout, closed: request.closed).flatMap { outcome in
+            let api = NodeAPI(node: bound.value)
+            switch outcome {
+            case .tooMany: return api.answer(.error(.overloaded))
+            case .timedOut: return api.answer(.error(.waitTimeout))
+            case .committed:
+                return api.node.committedBlock(number).map { found in
+                    guard let found else { return .error(.blockNotFound) }
+                    return .document(WaitBlockDocument(blockNum: number, blockID: found.block.id.hex))
+                }
+            }
+        }
+    }
+
+    // MARK: - The log
+
+    private static let logPage = 100
+    private static let largestLogPage = 1000
+    /// Bytes of a payload that hold a block's header; only those are read.
+    private static let headerBytes = 1024
+
+    private func log(_ request: Request) -> EventLoopFuture<Response> {
+        func number(_ name: String) throws(MalformedDocument) -> UInt64? {
+            guard let text = request.query[name] else { return nil }
+            guard let value = UInt64(text) else { throw MalformedDocument(what: "\(name) is not a number") }
+            return value
+        }
+        let raft = node.replica.raft
+        let first: LogIndex
+        let last: LogIndex
+        do {
+            let limit = min(try number("limit") ?? UInt64(Self.logPage), UInt64(Self.largestLogPage))
+            let to = min(try number("to") ?? .max, raft.commitIndex)
+            // Without a start the newest entries are wanted.
+            let newest = to >= limit ? to - limit + 1 : 1
+            first = max(try number("from") ?? newest, raft.baseIndex + 1)
+            last = limit == 0 ? 0 : min(to, first.addingReportingOverflow(limit - 1).partialValue)
+        } catch {
+            return malformed("\(error)")
+        }
+        let document = LogDocument(
+            firstIndex: raft.baseIndex + 1, lastIndex: raft.lastIndex, commitIndex: raft.commitIndex, entries: [])
+        guard first <= last else { return answer(.document(document)) }
+        return node.outlines(from: first, through: last, prefix: Self.headerBytes).map { outlines in
+            var document = document
+            document.entries = outlines.map(LogEntryDocument.init)
+            return .document(document)
+        }
+    }
+
+    // MARK: - Leadership
+
+    private func transfer(_ request: Request) -> EventLoopFuture<Response> {
+        let target: PeerID
+        do {
+            target = PeerID(try TransferRequest(json: request.body.readableBytesView).to)
+        } catch {
+            return malformed("\(error)")
+        }
+        let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
+        return node.transfer(to: target).map { outcome in
+            let node = bound.value
+            let details: [String: JSONValue] = ["leader_id": .integer(node.leaderID)]
+            switch outcome {
+            case .leaderIs(let peer) where peer == target:
+                return .document(TransferDocument(leaderID: peer.value, term: node.replica.raft.term))
+            case .notLeader: return .error(.notLeader, details: details)
+            case .notAMember:
+                return .error(.unknownPeer, message: "peer \(target) is not in this group", details: details)
+            case .unknown: return .error(.outcomeUnknown, message: outcome.text, details: details)
+            case .leaderIs, .targetBehind, .targetUnreachable, .busy:
+                return .error(.transferFailed, message: "transfer to peer \(target): \(outcome.text)", details: details)
+            }
+        }
+    }
+
+    private func takeLeadership(_ request: Request) -> EventLoopFuture<Response> {
+        let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
+        return node.takeLeadership().map { outcome in
+            let id = bound.value.settings.raft.id
+            let document =
+                switch outcome {
+                case .leads: TakeLeadershipDocument(success: true, info: "peer \(id) leads")
+                case .stillFollows(let leader?):
+                    TakeLeadershipDocument(success: false, info: "peer \(leader) still leads; peer \(id) did not take over in time")
+                case .stillFollows(nil):
+                    TakeLeadershipDocument(success: false, info: "no peer leads: the group has no quorum, or is just electing")
+                }
+            return .document(document, status: .created)
+        }
+    }
+}
+
+extension Response {
+    static func document(_ document: some Document, status: HTTPResponseStatus = .ok) -> Response {
+        .json(status, document.json())
+    }
+
+    static func error(_ kind: ErrorKind, message: String? = nil, details: [String: JSONValue] = [:]) -> Response {
+        .document(
+            ErrorDocument(kind, message: message, details: details), status: HTTPResponseStatus(statusCode: kind.status))
+    }
+
+    fileprivate static func committed(_ index: LogIndex, _ term: Term, _ block: BlockRef) -> Response {
+        .document(CommitBlockDocument(index: index, term: term, blockNum: block.number, blockID: block.id.hex))
+    }
+}

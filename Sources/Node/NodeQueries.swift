@@ -1,0 +1,225 @@
+import API
+import Antelope
+import HTTP
+import NIOCore
+import ProducerHA
+import Raft
+import Storage
+
+// What the API asks of a node.
+
+extension Node {
+    var leaderID: Int64 { replica.raft.leader.map { Int64($0.value) } ?? -1 }
+
+    var headDescription: String {
+        replica.state.head.map { "\($0.block.number) \($0.block.id.hex)" } ?? "none"
+    }
+
+    /// A member of a working quorum: leads and hears one, or follows a leader that it hears.
+    var isReady: Bool {
+        let raft = replica.raft
+        if raft.role == .leader {
+            return raft.quorumSilence(at: Clock.now()).map { $0 < raft.settings.electionTimeout.upperBound } ?? false
+        }
+        return raft.leader != nil
+    }
+
+    func health(isWell: Bool) -> Response {
+        let reason = replica.obstacle(at: Clock.now()).map { CanProduceReason(rawValue: $0.name) }
+        let document = HealthDocument(healthy: isWell, reason: isWell ? nil : reason)
+        return .document(document, status: isWell ? .ok : .serviceUnavailable)
+    }
+
+    // MARK: - Documents
+
+    func getInfo() -> GetInfoDocument {
+        GetInfoDocument(
+            isActiveRaftCluster: replica.state.region.activity == .active, quorumSize: settings.raft.quorum,
+            lastCommittedBlockNum: replica.state.head?.block.number ?? 0, leaderID: Int(leaderID),
+            peers: settings.peers.map {
+                .init(id: $0.id, address: $0.address.description, listeningPort: $0.listeningPort)
+            })
+    }
+
+    func canProduceDocument() -> CanProduceDocument {
+        let now = Clock.now()
+        let obstacle = replica.obstacle(at: now)
+        var remaining = Duration.zero
+        if case .held(let rest) = replica.raft.lease(at: now) { remaining = rest }
+        if case .leaseWait(let rest) = obstacle { remaining = rest }
+        return CanProduceDocument(
+            canProduce: obstacle == nil, reason: obstacle.map { CanProduceReason(rawValue: $0.name) },
+            leaseRemainingMS: Milliseconds(remaining),
+            head: replica.state.head.map { BlockReference(blockNum: $0.block.number, blockID: $0.block.id.hex) })
+    }
+
+    func status() -> StatusDocument {
+        let now = Clock.now()
+        let raft = replica.raft
+        let region = replica.state.region
+        let obstacle = replica.obstacle(at: now)
+        var lease = StatusDocument.Lease(held: false, remainingMS: 0, expiryMS: Milliseconds(raft.settings.leaseLength))
+        if case .held(let rest) = raft.lease(at: now) {
+            lease.held = true
+            lease.remainingMS = Milliseconds(rest)
+        }
+        let role: RaftRole =
+            switch raft.role {
+            case .leader: .leader
+            case .follower: .follower
+            case .preCandidate, .candidate: .candidate
+            }
+        let me = settings.peer(raft.settings.id)
+        return StatusDocument(
+            peer: .init(
+                id: raft.settings.id.value, region: settings.region, address: me?.address.description ?? "",
+                api: me?.api.description ?? "", version: Version.current, uptimeMS: Milliseconds(now - startedAt)),
+            raft: .init(
+                role: role, term: raft.term, leaderID: Int(leaderID), commitIndex: raft.commitIndex,
+                appliedIndex: replica.state.index, lastIndex: raft.lastIndex, snapshotIndex: replica.snapshotIndex,
+                quorumSize: settings.raft.quorum, lease: lease),
+            peers: settings.peers.filter { $0.id != raft.settings.id.value }.map { other(PeerID($0.id), $0.address.description, now) },
+            production: .init(
+                regionActive: region.activity == .active, epoch: region.epoch, paused: region.isPaused,
+                canProduce: obstacle == nil, reason: obstacle.map { CanProduceReason(rawValue: $0.name) },
+                head: replica.state.head.map {
+                    .init(
+                        blockNum: $0.block.number, blockID: $0.block.id.hex,
+                        committedAt: headAppliedAt.map { UTCInstant(unixMilliseconds: $0) })
+                }))
+    }
+
+    private func other(_ peer: PeerID, _ address: String, _ now: Instant) -> StatusDocument.OtherPeer {
+        let link = links?.links[peer]
+        let progress = replica.raft.progress[peer]
+        let isConnected = link?.connectedSince != nil
+        let state: PeerLinkState
+        if !isConnected {
+            state = .unreachable
+        } else {
+            switch progress?.state {
+            case .probing: state = .probing
+            case .snapshot: state = .snapshot
+            case .replicating, nil: state = .replicating
+            }
+        }
+        return .init(
+            id: peer.value, address: address, connected: isConnected,
+            lastContactMS: heard[peer].map { Milliseconds(now - $0) }, matchIndex: progress?.match,
+            rttMS: (link?.roundTrip ?? progress?.roundTrip).map { Milliseconds($0) }, state: state)
+    }
+
+    // MARK: - Blocks
+
+    /// A committed block of this height, from memory or the store; nil when the log does not have it.
+    func committedBlock(_ number: UInt32) -> EventLoopFuture<(block: BlockRef, bytes: [UInt8])?> {
+        if let head = replica.state.head, head.block.number == number {
+            return eventLoop.makeSucceededFuture((head.block, head.bytes))
+        }
+        guard let index = replica.blocks.index(ofHeight: number) else { return eventLoop.makeSucceededFuture(nil) }
+        return readEntry(index).map { entry in
+            guard let entry, let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return nil }
+            return (BlockRef(header), entry.payload)
+        }
+    }
+
+    func readEntry(_ index: LogIndex) -> EventLoopFuture<Entry?> {
+        if let entry = replica.raft.entriesInMemory(from: index, through: index).first {
+            return eventLoop.makeSucceededFuture(entry)
+        }
+        let promise = eventLoop.makePromise(of: Entry?.self)
+        store.submit(
+            .read(index, through: index, bytes: .max) { result in
+                promise.completeWith(result.map(\.first).mapError { $0 })
+            })
+        return promise.futureResult
+    }
+
+    func outlines(from first: LogIndex, through last: LogIndex, prefix: Int) -> EventLoopFuture<[EntryOutline]> {
+        let promise = eventLoop.makePromise(of: [EntryOutline].self)
+        store.submit(.outlines(first, through: last, prefix: prefix) { result in
+                promise.completeWith(result.mapError { $0 })
+            })
+        return promise.futureResult
+    }
+
+    enum WaitOutcome { case committed, timedOut, tooMany }
+
+    func waitForBlock(
+        _ number: UInt32, timeout: Duration, closed: EventLoopFuture<Void>?
+    ) -> EventLoopFuture<WaitOutcome> {
+        if let head = replica.state.head, head.block.number >= number {
+            return eventLoop.makeSucceededFuture(.committed)
+        }
+        guard let (id, future) = blockWaiters.wait(for: number, on: eventLoop) else {
+            return eventLoop.makeSucceededFuture(.tooMany)
+        }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        let timer = eventLoop.scheduleTask(in: .nanoseconds(timeout.inNanoseconds)) { node.value.blockWaiters.giveUp(id) }
+        closed?.whenComplete { _ in node.value.blockWaiters.giveUp(id) }
+        return future.map { committed in
+            timer.cancel()
+            return committed ? .committed : .timedOut
+        }
+    }
+
+    // MARK: - Leadership
+
+    func transfer(to peer: PeerID) -> EventLoopFuture<TransferOutcome> {
+        guard transferWaiters.isEmpty else { return eventLoop.makeSucceededFuture(.busy) }
+        let promise = eventLoop.makePromise(of: TransferOutcome.self)
+        transferWaiters.append(promise)
+        handle(.transfer(to: peer))
+        return promise.futureResult
+    }
+
+    func takeLeadership() -> EventLoopFuture<LeadershipOutcome> {
+        let raft = replica.raft
+        if raft.role == .leader { return eventLoop.makeSucceededFuture(.leads) }
+        guard raft.leader != nil else { return eventLoop.makeSucceededFuture(.stillFollows(nil)) }
+        guard leadershipWaiters.count < BlockWaiters.most else {
+            return eventLoop.makeSucceededFuture(.stillFollows(raft.leader))
+        }
+        let promise = eventLoop.makePromise(of: LeadershipOutcome.self)
+        // The leader may take one election timeout to drain, and this peer one to be elected.
+        let deadline = Clock.now() + raft.settings.electionTimeout.upperBound * 3
+        leadershipWaiters.append((deadline, promise))
+        handle(.requestLeadership)
+        return promise.futureResult
+    }
+
+    /// Hands leadership over, if there is any and anyone to take it. Bounded by the transfer's own deadlines.
+    func handOverAtEnd() -> EventLoopFuture<Void> {
+        shutDown()
+        guard replica.raft.transfer != nil else { return eventLoop.makeSucceededFuture(()) }
+        let promise = eventLoop.makePromise(of: TransferOutcome.self)
+        transferWaiters.append(promise)
+        return promise.futureResult.map { _ in }
+    }
+}
+
+extension LogEntryDocument {
+    init(_ outline: EntryOutline) {
+        let entry = outline.entry
+        var block: Block?
+        if entry.kind == .block, let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
+            block = Block(
+                number: header.number, id: header.id.hex, previous: header.previous.hex,
+                producer: header.producer.description,
+                timestamp: UTCInstant(unixMilliseconds: header.timestamp.unixMilliseconds))
+        }
+        self.init(
+            index: entry.index, term: entry.term, kind: LogEntryKind(rawValue: entry.kind.name), size: outline.size,
+            block: block)
+    }
+}
+
+extension Counters {
+    mutating func note(_ answer: CommitAnswer, took: Duration) {
+        switch answer {
+        case .committed: commitTime.note(Double(took.inNanoseconds) / 1e9)
+        case .refused: commitsRefused += 1
+        case .compareWithEntry: break
+        }
+    }
+}

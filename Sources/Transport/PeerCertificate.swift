@@ -1,0 +1,100 @@
+import NIOCore
+import NIOSSL
+
+/// The names that a peer's certificate gives it, each a way to be on the list of allowed subjects. That the certificate
+/// is genuine was settled before, by its chain to the trust roots.
+struct CertificateNames: CustomStringConvertible {
+    /// The subject as OpenSSL prints it on one line. nil when that could be taken for another subject, or has attributes
+    /// that are not known here.
+    private(set) var subject: String?
+    private(set) var commonNames: [String] = []
+    /// DNS names and addresses.
+    private(set) var alternativeNames: [String] = []
+
+    init(_ certificate: NIOSSLCertificate) {
+        let attributes = certificate.subjectName
+        subject = Self.oneLine(attributes)
+        commonNames = attributes.filter { $0.type == .commonName }.map(\.value)
+        for name in certificate._subjectAlternativeNames() {
+            let bytes = name.contents.withUnsafeBufferPointer { Array($0) }
+            switch name.nameType {
+            case .dnsName: alternativeNames.append(String(decoding: bytes, as: UTF8.self))
+            case .ipAddress:
+                if let address = try? SocketAddress(packedIPAddress: ByteBuffer(bytes: bytes), port: 0).ipAddress {
+                    alternativeNames.append(address)
+                }
+            default: break
+            }
+        }
+    }
+
+    func isAllowed(by list: [String]) -> Bool {
+        list.contains { allowed in
+            if allowed == subject || commonNames.contains(allowed) || alternativeNames.contains(allowed) { return true }
+            // An address may be written in several ways.
+            guard let address = try? SocketAddress(ipAddress: allowed, port: 0).ipAddress else { return false }
+            return alternativeNames.contains(address)
+        }
+    }
+
+    var description: String { (subject ?? commonNames.first ?? alternativeNames.first ?? "no name").printable }
+
+    static func oneLine(_ attributes: [SSLCertificateName]) -> String? {
+        var line = ""
+        for attribute in attributes {
+            guard let short = shortNames[attribute.type] else { return nil }
+            // "/O=a/CN=b" may be two attributes or one with a strange value: only the former passes.
+            if let slash = attribute.value.firstIndex(of: "/"), attribute.value[slash...].contains("=") { return nil }
+            line += "/\(short)="
+            for byte in attribute.value.utf8 {
+                if (0x20...0x7e).contains(byte) {
+                    line.unicodeScalars.append(Unicode.Scalar(byte))
+                } else {
+                    line += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+                }
+            }
+        }
+        return line.isEmpty ? nil : line
+    }
+
+    private static let shortNames: [SSLCertificateNameType: String] = [
+        .commonName: "CN", .organization: "O", .organizationalUnit: "OU", .country: "C", .state: "ST", .city: "L",
+        .emailAddress: "emailAddress", .userId: "UID",
+    ]
+}
+
+/// What both sides of a TLS connection are set up with.
+struct TLSContexts {
+    let client: NIOSSLContext
+    let server: NIOSSLContext
+
+    /// Reads the files. Throws `TransportError.tlsFiles` when one is missing, malformed or does not fit the others.
+    init(_ files: TLSFiles) throws {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(files.certificate)
+            guard !chain.isEmpty else {
+                throw TransportError.tlsFiles(reason: "\(files.certificate) holds no certificate")
+            }
+            let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
+            let roots = NIOSSLTrustRoots.certificates(try NIOSSLCertificate.fromPEMFile(files.trustRoots))
+            var server = TLSConfiguration.makeServerConfigurationWithMTLS(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key), trustRoots: roots)
+            var client = TLSConfiguration.makeClientConfiguration()
+            client.certificateChain = server.certificateChain
+            client.privateKey = server.privateKey
+            client.trustRoots = roots
+            client.certificateVerification = .noHostnameVerification
+            client.minimumTLSVersion = .tlsv12
+            server.minimumTLSVersion = .tlsv12
+            client.shutdownTimeout = .seconds(1)
+            server.shutdownTimeout = .seconds(1)
+            self.client = try NIOSSLContext(configuration: client)
+            self.server = try NIOSSLContext(configuration: server)
+        } catch let error as TransportError {
+            throw error
+        } catch {
+            throw TransportError.tlsFiles(
+                reason: "\(files.certificate), \(files.key) or \(files.trustRoots) cannot be used (\(error))")
+        }
+    }
+}
