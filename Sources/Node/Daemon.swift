@@ -26,6 +26,10 @@ public enum Daemon {
     ) -> Int32 {
         let logger = makeLogger(configuration)
         let signals = blockSignals()
+        if let reason = unsupported(in: configuration) {
+            logger.error("\(reason)")
+            return Exit.badConfiguration
+        }
         for warning in unused(in: configuration) { logger.warning("\(warning)") }
         var random = SystemRandomNumberGenerator()
         let settings = NodeSettings(configuration, random: &random)
@@ -37,12 +41,9 @@ public enum Daemon {
             return try serve(
                 configuration, settings, recovery, store, signals, SystemdNotifier(environment: environment), logger,
                 reload)
-        } catch let error as StoreError {
-            logger.error("\(error)")
-            return exitCode(error)
         } catch {
             logger.error("\(error)")
-            return Exit.inUse
+            return exitCode(error)
         }
     }
 
@@ -120,11 +121,21 @@ public enum Daemon {
         return logger
     }
 
+    /// Why this version must not run with the file: it would leave a door open that the file says is closed.
+    private static func unsupported(in configuration: Configuration) -> String? {
+        let wantsGuard = configuration.apiTLS != nil || configuration.tokenFile != nil || configuration.readTokenFile != nil
+        guard wantsGuard || !configuration.apiListen.isLoopback else { return nil }
+        return """
+            this version's API has no TLS and no tokens yet, so it serves loopback only; \
+            remove api.tls, api.token_file and api.read_token_file, and let api.listen be 127.0.0.1
+            """
+    }
+
     /// What the file asks for and this version does not do.
     private static func unused(in configuration: Configuration) -> [String] {
         var warnings: [String] = []
-        if configuration.apiTLS != nil || configuration.tokenFile != nil || configuration.readTokenFile != nil {
-            warnings.append("this version's API has neither TLS nor tokens yet; it listens on loopback only")
+        if configuration.regions.contains(where: { $0.name != configuration.regionName }) {
+            warnings.append("this version does not ask other regions yet; see that one region at most is active")
         }
         let nodeos = configuration.nodeos
         if nodeos.http != nil || nodeos.p2p != nil || nodeos.signer != nil {
@@ -144,11 +155,13 @@ public enum Daemon {
         return signals
     }
 
-    private static func exitCode(_ error: StoreError) -> Int32 {
+    private static func exitCode(_ error: any Error) -> Int32 {
         switch error {
-        case .inUse: Exit.inUse
-        case .otherGroup, .newerFormat: Exit.badConfiguration
-        case .cannotOpen, .damaged, .full, .failed: Exit.diskFailed
+        case StoreError.inUse: Exit.inUse
+        case StoreError.otherGroup, StoreError.newerFormat, TransportError.tlsFiles: Exit.badConfiguration
+        case is StoreError: Exit.diskFailed
+        // A port that is taken, or an address that is not this machine's.
+        default: Exit.inUse
         }
     }
 }

@@ -33,8 +33,11 @@ extension Node {
     // MARK: - Documents
 
     func getInfo() -> GetInfoDocument {
-        GetInfoDocument(
-            isActiveRaftCluster: replica.state.region.activity == .active, quorumSize: settings.raft.quorum,
+        let region = replica.state.region
+        return GetInfoDocument(
+            // Until the group has decided, the file is all there is.
+            isActiveRaftCluster: region.epoch == 0 ? replica.options.startsActive : region.activity == .active,
+            quorumSize: settings.raft.quorum,
             lastCommittedBlockNum: replica.state.head?.block.number ?? 0, leaderID: Int(leaderID),
             peers: settings.peers.map {
                 .init(id: $0.id, address: $0.address.description, listeningPort: $0.listeningPort)
