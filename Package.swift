@@ -22,8 +22,8 @@ let layers: [Target] = [
     .target(
         name: "Transport",
         dependencies: [
-            "Raft", product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
-            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
+            "Raft", product("Logging", "swift-log"), product("NIOCore", "swift-nio"),
+            product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"), product("NIOTLS", "swift-nio"),
         ]),
     .target(
         name: "HTTP",
@@ -53,7 +53,12 @@ let tests: [Target] = [
     .testTarget(name: "LayersTests"),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "AntelopeTests", dependencies: ["Antelope"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "TransportTests", dependencies: ["Transport", "Raft"]),
+    .testTarget(
+        name: "TransportTests",
+        dependencies: [
+            "Transport", "Raft", product("Logging", "swift-log"), product("NIOCore", "swift-nio"),
+            product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
+        ]),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
 ]

@@ -8,8 +8,8 @@ public enum Hex {
                 var position = 0
                 for byte in bytes {
                     text[position] = digits[Int(byte >> 4)]
-                    text[position + 1] = digits[Int(byte & 15)]
-                    position += 2
+                    text[position &+ 1] = digits[Int(byte & 15)]
+                    position &+= 2
                 }
             }
             return bytes.count * 2
@@ -37,11 +37,13 @@ public enum Hex {
             values.withUnsafeBufferPointer { values in
                 // No branch per digit: what is no digit has high bits, which are gathered up.
                 var seen: UInt8 = 0
-                for position in 0..<text.count / 2 {
-                    let high = values[Int(text[2 * position])]
-                    let low = values[Int(text[2 * position + 1])]
+                var position = 0
+                for index in 0..<text.count / 2 {
+                    let high = values[Int(text[position])]
+                    let low = values[Int(text[position &+ 1])]
                     seen |= high | low
-                    bytes[position] = high << 4 | low & 15
+                    bytes[index] = high << 4 | low & 15
+                    position &+= 2
                 }
                 isWell = seen < 16
             }

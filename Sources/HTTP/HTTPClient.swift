@@ -57,6 +57,9 @@ public final class HTTPClient: Sendable {
         if call.url.scheme == .https, secureChannel == nil {
             return eventLoop.makeFailedFuture(HTTPClientError.badURL("\(call.url): https is not available here"))
         }
+        guard call.url.target.hasPrefix("/"), call.url.target.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            return eventLoop.makeFailedFuture(HTTPClientError.badURL("\(call.url): its target is not percent-encoded"))
+        }
         let exchange = Exchange(call, eventLoop: eventLoop)
         exchange.connectAgain = { self.connect(for: exchange) }
         givenUp?.assumeIsolated().whenComplete { _ in exchange.fail(.cancelled) }

@@ -31,6 +31,8 @@ public struct HTTPLimits: Sendable {
     public var maxLingerBytes = 64 << 20
     /// Bytes of a streaming answer that its client has not taken yet. Over it the stream ends.
     public var maxStreamBytes = 256 << 10
+    /// Pipelined requests of one connection that are answered before other work on the loop gets its turn.
+    public var maxRequestsInARow = 16
     /// How long `stop` waits for requests that are being answered.
     public var stopTime: TimeAmount = .seconds(5)
 

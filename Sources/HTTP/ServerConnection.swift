@@ -208,7 +208,13 @@ final class ServerConnection: ChannelInboundHandler {
         guard !isServing else { return }
         isServing = true
         defer { isServing = false }
+        var turns = 0
         while isReady, let context, let head, let target {
+            guard turns < limits.maxRequestsInARow else {
+                context.eventLoop.assumeIsolated().execute { [weak self] in self?.serve() }
+                break
+            }
+            turns += 1
             guard context.channel.isWritable else {
                 setDeadline(.now() + limits.idleTime)
                 break

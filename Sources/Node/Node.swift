@@ -283,7 +283,7 @@ extension Node: PeerLinksOwner {
     func makeGreeting(to peer: PeerID) -> Greeting {
         Greeting(
             to: peer, settings: settings.links, softwareVersion: Version.current,
-            group: replica.state.groupID.flatMap { Transport.GroupID(bytes: $0.bytes) },
+            group: replica.state.groupID,
             fresh: replica.raft.isFresh, lastIndex: replica.raft.lastIndex, lastTerm: replica.raft.lastTerm,
             session: settings.session)
     }

@@ -25,7 +25,7 @@ struct NodeSettings: Sendable {
             maxClockDrift: configuration.maxClockDrift, heartbeatInterval: configuration.heartbeat,
             electionTimeout: configuration.electionLower..<configuration.electionUpper)
         let bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
-        guard let groupID = Raft.GroupID(bytes: bytes) else { preconditionFailure("a group id has 16 bytes") }
+        guard let groupID = GroupID(bytes: bytes) else { preconditionFailure("a group id has 16 bytes") }
         replica = Replica.Options(newGroupID: groupID)
         replica.snapshotDistance = UInt64(configuration.snapshotDistance)
         replica.startsActive = configuration.isActive

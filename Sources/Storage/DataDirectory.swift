@@ -9,24 +9,45 @@ public final class DataDirectory {
 
     /// Makes the directory if need be and locks it for the life of this object.
     public init(path: String) throws(StoreError) {
-        self.path = path
-        var made = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
-            made += "/" + part
-            if mkdir(made, 0o750) != 0 && errno != EEXIST {
-                throw .cannotOpen(path: path, reason: String(cString: strerror(errno)))
-            }
-        }
+        try Self.make(path)
         let file = path + "/lock"
-        lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard lock >= 0 else { throw .cannotOpen(path: file, reason: String(cString: strerror(errno))) }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            let inUse = errno == EWOULDBLOCK
-            let reason = String(cString: strerror(errno))
-            close(lock)
-            throw inUse ? .inUse(directory: path) : .cannotOpen(path: file, reason: reason)
+        let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Self.cannotOpen(file) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let error = errno == EWOULDBLOCK ? .inUse(directory: path) : Self.cannotOpen(file)
+            close(descriptor)
+            throw error
         }
+        self.path = path
+        // Last: an object whose every property is set is also deinitialized when its init throws.
+        lock = descriptor
     }
 
     deinit { close(lock) }
+
+    private static func make(_ path: String) throws(StoreError) {
+        guard !path.isEmpty else { throw .cannotOpen(path: path, reason: "the path is empty") }
+        var made = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            let parent = made.isEmpty ? "/" : made
+            made += "/" + part
+            if mkdir(made, 0o750) == 0 {
+                try sync(parent)
+            } else if errno != EEXIST {
+                throw cannotOpen(path)
+            }
+        }
+    }
+
+    /// Makes the names in a directory durable. SQLite does so for its own files.
+    private static func sync(_ directory: String) throws(StoreError) {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw cannotOpen(directory) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw cannotOpen(directory) }
+    }
+
+    private static func cannotOpen(_ path: String) -> StoreError {
+        .cannotOpen(path: path, reason: String(cString: strerror(errno)))
+    }
 }

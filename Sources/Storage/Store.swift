@@ -46,20 +46,24 @@ public struct EntryOutline: Sendable {
 
 /// The durable data of one peer. Used from one thread at a time.
 public final class Store {
-    private static let format = 1
-    /// Pages of the write-ahead log after which it is copied into the database: at leisure, and at the latest.
-    private static let leisurelyCheckpoint = 2_000
-    private static let urgentCheckpoint = 16_000
-    /// Entries dropped with each write, so that a long log is dropped in pieces.
-    private static let droppedAtOnce: UInt64 = 256
+    /// Pages of the write-ahead log after which it is copied into the database: at leisure, and at the latest. That many
+    /// take about 5 and 25 ms (Benchmarks/store/README.md).
+    private static let leisurelyCheckpoint = 250
+    private static let urgentCheckpoint = 1_000
+    /// Entries and their bytes dropped with each write beyond as much as it adds, so that a long log is dropped in pieces.
+    private static let droppedAtOnce = 256
+    private static let droppedBytesAtOnce = 1 << 20
 
     private let directory: DataDirectory
-    private let database: Database
-    private let insert, truncate, drop, select, outline: Statement
-    private let setState, setSnapshot, setFlag, moveBase: Statement
-    private var base: (index: LogIndex, term: Term) = (0, 0)
+    let database: Database
+    private let insert, truncate, drop, droppable, setPeer, setSnapshot: Statement
+    let select, outline: Statement
+    var peer: PeerRow
     /// The oldest entry that may still take room; what lies at or below the base is not part of the log any more.
-    private var oldest: LogIndex = 1
+    private var oldest: LogIndex
+    /// Where the next checkpoint is due after one that found the disk full.
+    private var postponedCheckpoint = 0
+    private var wasFull = false
 
     /// Opens the data in `directory`, or makes it. The data of a group of another shape is refused.
     public init(directory: DataDirectory, shape: GroupShape) throws(StoreError) {
@@ -68,203 +72,44 @@ public final class Store {
         self.database = database
         try database.execute(
             """
-            PRAGMA page_size=4096; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
-            PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=-1; PRAGMA secure_delete=OFF;
-            PRAGMA cache_size=-1024;
+            PRAGMA page_size=4096; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024;
+            PRAGMA secure_delete=OFF;
             """)
+        var mode = ""
+        try database.query("PRAGMA journal_mode=WAL") { row in
+            mode = row.text(0)
+            return true
+        }
+        guard mode == "wal" else { throw .cannotOpen(path: database.path, reason: "it has no write-ahead log") }
+        try database.execute(
+            "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=-1;")
         try Self.makeTables(database)
+        let peer = try PeerRow(database)
         try Self.check(shape, database)
-        insert = try database.prepare(
-            "INSERT INTO entry (i, term, kind, height, size, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        var oldest = peer.base.index + 1
+        try database.query("SELECT MIN(i) FROM entry") { row in
+            if let first = row.signed(0) { oldest = UInt64(bitPattern: first) }
+            return false
+        }
+        self.peer = peer
+        self.oldest = oldest
+        insert = try database.prepare("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
         truncate = try database.prepare("DELETE FROM entry WHERE i >= ?1")
         drop = try database.prepare("DELETE FROM entry WHERE i <= ?1")
-        select = try database.prepare("SELECT i, term, kind, payload FROM entry WHERE i BETWEEN ?1 AND ?2 ORDER BY i")
-        outline = try database.prepare(
+        droppable = try database.prepare("SELECT i, size FROM entry WHERE i <= ?1 ORDER BY i LIMIT ?2")
+        let head = "SELECT i, term, kind, height, size, payload_sum, sum"
+        let range = "FROM entry WHERE i BETWEEN ?1 AND ?2 ORDER BY i"
+        select = try database.prepare("\(head), payload \(range)")
+        // A payload of which nothing is wanted is not even read.
+        outline = try database.prepare("\(head), CASE ?3 WHEN 0 THEN x'' ELSE substr(payload, 1, ?3) END \(range)")
+        setPeer = try database.prepare(
             """
-            SELECT i, term, kind, height, size, substr(payload, 1, ?3) FROM entry WHERE i BETWEEN ?1 AND ?2 ORDER BY i
+            UPDATE peer SET term = ?1, vote = ?2, promise_ns = ?3, votes_from = ?4, commit_index = ?5, base_index = ?6,
+            base_term = ?7, flag = ?8, edit_flag = ?9, edit_epoch = ?10, sum = ?11
             """)
-        setState = try database.prepare(
-            "UPDATE peer SET term = ?1, vote = ?2, promise_ns = ?3, votes_from = ?4, commit_index = ?5")
-        setSnapshot = try database.prepare("INSERT OR REPLACE INTO snapshot VALUES (1, ?1, ?2, ?3)")
-        setFlag = try database.prepare("UPDATE peer SET flag = ?1, edit_flag = ?2, edit_epoch = ?3")
-        moveBase = try database.prepare("UPDATE peer SET base_index = ?1, base_term = ?2")
+        setSnapshot = try database.prepare("INSERT OR REPLACE INTO snapshot VALUES (1, ?1, ?2, ?3, ?4, ?5)")
         database.watchLog()
     }
-
-    private static func makeTables(_ database: Database) throws(StoreError) {
-        let version = try database.prepare("PRAGMA user_version")
-        var found = 0
-        try version.query([]) { row in
-            found = Int(row.number(0))
-            return false
-        }
-        guard found <= format else { throw .newerFormat(path: database.path, found: found, known: format) }
-        guard found == 0 else { return }
-        try database.transaction { () throws(StoreError) in
-            try database.execute(
-                """
-                CREATE TABLE entry (
-                    i INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL, height INTEGER,
-                    size INTEGER NOT NULL, payload BLOB NOT NULL
-                );
-                CREATE TABLE peer (
-                    one INTEGER PRIMARY KEY CHECK (one = 1),
-                    term INTEGER NOT NULL DEFAULT 0, vote INTEGER, promise_ns INTEGER NOT NULL DEFAULT 0,
-                    votes_from INTEGER, commit_index INTEGER NOT NULL DEFAULT 0,
-                    base_index INTEGER NOT NULL DEFAULT 0, base_term INTEGER NOT NULL DEFAULT 0,
-                    flag INTEGER, edit_flag INTEGER, edit_epoch INTEGER
-                );
-                INSERT INTO peer (one) VALUES (1);
-                CREATE TABLE snapshot (
-                    one INTEGER PRIMARY KEY CHECK (one = 1), i INTEGER NOT NULL, term INTEGER NOT NULL,
-                    state BLOB NOT NULL
-                );
-                CREATE TABLE shape (id INTEGER NOT NULL, quorum INTEGER NOT NULL);
-                CREATE TABLE member (id INTEGER PRIMARY KEY);
-                PRAGMA user_version = \(format);
-                """)
-        }
-    }
-
-    private static func check(_ shape: GroupShape, _ database: Database) throws(StoreError) {
-        var stored: (id: Int, quorum: Int)?
-        try database.prepare("SELECT id, quorum FROM shape").query([]) { row in
-            stored = (Int(row.number(0)), Int(row.number(1)))
-            return false
-        }
-        var members: [PeerID] = []
-        try database.prepare("SELECT id FROM member ORDER BY id").query([]) { row in
-            members.append(PeerID(Int(row.number(0))))
-            return true
-        }
-        var hasRun = false
-        try database.prepare("SELECT term > 0 OR EXISTS (SELECT 1 FROM entry) FROM peer").query([]) { row in
-            hasRun = row.number(0) != 0
-            return false
-        }
-        if let stored, hasRun {
-            func refuse(_ what: String, _ stored: String, _ configured: String) -> StoreError {
-                .otherGroup(path: database.path, what: what, stored: stored, configured: configured)
-            }
-            func list(_ peers: [PeerID]) -> String { peers.map(\.description).joined(separator: ", ") }
-            guard stored.id == shape.id.value else { throw refuse("peer id", "\(stored.id)", "\(shape.id)") }
-            guard members.count == shape.peers.count else {
-                throw refuse("number of peers", "\(members.count)", "\(shape.peers.count)")
-            }
-            guard members == shape.peers else { throw refuse("peers", list(members), list(shape.peers)) }
-            guard stored.quorum == shape.quorum else {
-                throw refuse("quorum size", "\(stored.quorum)", "\(shape.quorum)")
-            }
-            return
-        }
-        let setShape = try database.prepare("INSERT INTO shape VALUES (?1, ?2)")
-        let addMember = try database.prepare("INSERT INTO member VALUES (?1)")
-        try database.transaction { () throws(StoreError) in
-            try database.execute("DELETE FROM shape; DELETE FROM member;")
-            try setShape.run([Int64(shape.id.value), Int64(shape.quorum)])
-            for peer in shape.peers { try addMember.run([Int64(peer.value)]) }
-        }
-    }
-
-    // MARK: - Reading
-
-    /// What the store holds, without the entries.
-    public struct Contents: Sendable {
-        public var hardState: HardState
-        public var base: (index: LogIndex, term: Term)
-        public var terms: [TermRun]
-        public var lastIndex: LogIndex
-        public var snapshot: Snapshot?
-        public var flag: FlagRecord
-    }
-
-    public func contents() throws(StoreError) -> Contents {
-        var state = HardState()
-        var flag = FlagRecord()
-        try database.prepare(
-            """
-            SELECT term, vote, promise_ns, votes_from, commit_index, base_index, base_term, flag, edit_flag, edit_epoch
-            FROM peer
-            """
-        ).query([]) { row in
-            state.term = row.number(0)
-            state.vote = row.signed(1).map { PeerID(Int($0)) }
-            state.promise = .nanoseconds(Int64(row.number(2)))
-            state.votesFrom = row.signed(3).map { UInt64($0) }
-            state.commit = row.number(4)
-            base = (row.number(5), row.number(6))
-            flag.lastRead = row.signed(7).map { $0 != 0 }
-            if let edit = row.signed(8), let epoch = row.signed(9) {
-                flag.edit = FlagRecord.Edit(isActive: edit != 0, epoch: UInt64(epoch))
-            }
-            return false
-        }
-        var snapshot: Snapshot?
-        try database.prepare("SELECT i, term, state FROM snapshot").query([]) { row in
-            snapshot = Snapshot(index: row.number(0), term: row.number(1), state: row.blob(2))
-            return false
-        }
-        var terms: [TermRun] = []
-        let log = Int64(clamping: base.index)
-        try database.prepare("SELECT MIN(i), term FROM entry WHERE i > ?1 GROUP BY term ORDER BY 1").query([log]) { row in
-            terms.append(TermRun(first: row.number(0), term: row.number(1)))
-            return true
-        }
-        var lastIndex = base.index
-        var count: UInt64 = 0
-        try database.prepare("SELECT MAX(i), COUNT(*) FROM entry WHERE i > ?1").query([log]) { row in
-            if let last = row.signed(0) { lastIndex = UInt64(last) }
-            count = row.number(1)
-            return false
-        }
-        try database.prepare("SELECT MIN(i) FROM entry").query([]) { row in
-            oldest = row.signed(0).map { UInt64($0) } ?? base.index + 1
-            return false
-        }
-        guard count == lastIndex - base.index, state.commit <= lastIndex, (snapshot?.index ?? 0) <= lastIndex,
-            (snapshot?.index ?? 0) >= base.index
-        else {
-            let reason =
-                "\(count) entries between \(base.index) and \(lastIndex), commit index \(state.commit), "
-                + "snapshot at \(snapshot?.index ?? 0)"
-            throw .damaged(path: database.path, reason: reason)
-        }
-        return Contents(
-            hardState: state, base: base, terms: terms, lastIndex: lastIndex, snapshot: snapshot, flag: flag)
-    }
-
-    /// Consecutive entries, until `bytes` of payload are reached, but one at least if there is one.
-    public func entries(from first: LogIndex, through last: LogIndex, bytes: Int = .max) throws(StoreError) -> [Entry] {
-        guard first <= last else { return [] }
-        var entries: [Entry] = []
-        var size = 0
-        try select.query([Int64(first), Int64(clamping: last)]) { row in
-            let entry = Entry(
-                index: row.number(0), term: row.number(1), kind: EntryKind(rawValue: UInt8(truncatingIfNeeded: row.number(2))),
-                payload: row.blob(3))
-            size += entry.payload.count
-            if size > bytes && !entries.isEmpty { return false }
-            entries.append(entry)
-            return true
-        }
-        return entries
-    }
-
-    /// Entries with only the first `prefix` bytes of their payloads.
-    public func outlines(
-        from first: LogIndex, through last: LogIndex, prefix: Int, _ body: (EntryOutline) -> Bool
-    ) throws(StoreError) {
-        guard first <= last else { return }
-        try outline.query([Int64(first), Int64(clamping: last), Int64(prefix)]) { row in
-            let entry = Entry(
-                index: row.number(0), term: row.number(1), kind: EntryKind(rawValue: UInt8(truncatingIfNeeded: row.number(2))),
-                payload: row.blob(5))
-            return body(
-                EntryOutline(entry: entry, size: Int(row.number(4)), height: row.signed(3).map { UInt32(truncatingIfNeeded: $0) }))
-        }
-    }
-
-    // MARK: - Writing
 
     /// One thing to write.
     public enum Write: Sendable {
@@ -276,77 +121,92 @@ public final class Store {
 
     /// Writes all of these in order, as one transaction with one sync. Durable when it returns; on an error nothing is.
     public func write(_ writes: [Write]) throws(StoreError) {
-        let before = (base, oldest)
+        // On a full disk there may be room in the database where there is none for a longer log.
+        try checkpoint(at: wasFull ? 1 : max(Self.urgentCheckpoint, postponedCheckpoint))
+        let before = (peer, oldest)
         do {
             try database.transaction { () throws(StoreError) in
-                var hardState: HardState?
+                var (added, addedBytes) = (0, 0)
                 for write in writes {
                     switch write {
                     case .persist(let persist):
                         try self.write(persist)
-                        hardState = persist.hardState
+                        peer.state = persist.hardState
+                        added += persist.entries.count
+                        addedBytes += persist.entries.reduce(0) { $0 + $1.payload.count }
                     case .keep(let snapshot, let dropThrough, let term):
                         try save(snapshot)
-                        if dropThrough > base.index { try setBase(dropThrough, term) }
-                    case .flag(let record):
-                        try setFlag.run([
-                            record.lastRead.map { $0 ? 1 : 0 }, record.edit.map { $0.isActive ? 1 : 0 },
-                            record.edit.map { Int64(clamping: $0.epoch) },
-                        ])
+                        if dropThrough > peer.base.index { peer.base = (dropThrough, term) }
+                    case .flag(let record): peer.flag = record
                     }
                 }
-                if let hardState { try write(hardState) }
-                try dropSome()
+                let values = peer.values
+                try setPeer.run(values + [Checksum.of(values)])
+                try dropSome(
+                    atMost: added + Self.droppedAtOnce, bytes: addedBytes + Self.droppedBytesAtOnce)
             }
+            wasFull = false
         } catch {
-            (base, oldest) = before
+            (peer, oldest) = before
+            if case .full = error { wasFull = true }
             throw error
         }
-        if database.logPages >= Self.urgentCheckpoint { try database.checkpoint() }
-    }
-
-    private func write(_ state: HardState) throws(StoreError) {
-        try setState.run([
-            Int64(clamping: state.term), state.vote.map { Int64($0.value) }, state.promise.inNanoseconds,
-            state.votesFrom.map { Int64(clamping: $0) }, Int64(clamping: state.commit),
-        ])
     }
 
     private func write(_ persist: Persist) throws(StoreError) {
         if let snapshot = persist.snapshot {
-            try truncate.run([0])
+            // What lies below is dropped in pieces.
+            try truncate.run([Int64(bitPattern: snapshot.index + 1)])
             try save(snapshot)
-            try setBase(snapshot.index, snapshot.term)
-            oldest = snapshot.index + 1
+            peer.base = (snapshot.index, snapshot.term)
         }
-        if let first = persist.entries.first { try truncate.run([Int64(clamping: first.index)]) }
+        if let first = persist.entries.first { try truncate.run([Int64(bitPattern: first.index)]) }
         for entry in persist.entries {
-            try insert.run(
-                [
-                    Int64(clamping: entry.index), Int64(clamping: entry.term), Int64(entry.kind.rawValue),
-                    entry.blockHeight.map { Int64($0) }, Int64(entry.payload.count),
-                ], blob: entry.payload)
+            let values: [Int64?] = [
+                Int64(bitPattern: entry.index), Int64(bitPattern: entry.term), Int64(entry.kind.rawValue),
+                entry.blockHeight.map { Int64($0) }, Int64(entry.payload.count), Checksum.of(entry.payload),
+            ]
+            try insert.run(values + [Checksum.of(values)], blob: entry.payload)
         }
     }
 
     private func save(_ snapshot: Snapshot) throws(StoreError) {
-        try setSnapshot.run([Int64(clamping: snapshot.index), Int64(clamping: snapshot.term)], blob: snapshot.state)
+        let values: [Int64?] = [
+            Int64(bitPattern: snapshot.index), Int64(bitPattern: snapshot.term), Checksum.of(snapshot.state),
+        ]
+        try setSnapshot.run(values + [Checksum.of(values)], blob: snapshot.state)
     }
 
-    private func setBase(_ index: LogIndex, _ term: Term) throws(StoreError) {
-        base = (index, term)
-        try moveBase.run([Int64(clamping: index), Int64(clamping: term)])
-    }
-
-    private func dropSome() throws(StoreError) {
-        guard oldest <= base.index else { return }
-        let through = min(base.index, oldest + Self.droppedAtOnce - 1)
-        try drop.run([Int64(clamping: through)])
+    private func dropSome(atMost limit: Int, bytes: Int) throws(StoreError) {
+        guard oldest <= peer.base.index else { return }
+        var through = peer.base.index
+        var (count, size) = (0, 0)
+        try droppable.query([Int64(bitPattern: peer.base.index), Int64(limit)]) { row in
+            count += 1
+            size += Int(clamping: row.number(1))
+            guard count < limit, size < bytes else {
+                through = row.number(0)
+                return false
+            }
+            return true
+        }
+        try drop.run([Int64(bitPattern: through)])
         oldest = through + 1
     }
 
     /// Does what need not be done within a write; to be called when there is nothing else to do.
-    public func tidy() throws(StoreError) {
-        if database.logPages >= Self.leisurelyCheckpoint { try database.checkpoint() }
+    public func tidy() throws(StoreError) { try checkpoint(at: max(Self.leisurelyCheckpoint, postponedCheckpoint)) }
+
+    /// Copies the write-ahead log into the database once it has this many pages. Where a full disk prevents that, all is
+    /// still in the log, which goes on growing until a write finds no room either.
+    private func checkpoint(at pages: Int) throws(StoreError) {
+        guard database.logPages >= pages else { return }
+        do {
+            try database.checkpoint()
+            postponedCheckpoint = 0
+        } catch {
+            guard case .full = error else { throw error }
+            postponedCheckpoint = database.logPages + Self.urgentCheckpoint
+        }
     }
 }

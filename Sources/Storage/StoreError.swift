@@ -22,7 +22,7 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .inUse(let directory):
-            "\(directory) is in use by another prodha process. Stop that one first, or give this peer its own data_dir."
+            "\(directory) is in use by another process. Stop that one first, or give this peer its own data_dir."
         case .cannotOpen(let path, let reason):
             "cannot open \(path): \(reason). Check that the directory exists and that this user may write to it."
         case .otherGroup(let path, let what, let stored, let configured):

@@ -5,6 +5,10 @@ import Raft
 
 /// The thread that owns the store. Jobs are taken in order; all writes that have gathered while one sync ran share the
 /// next one. What is done is reported through `deliver`, on this thread.
+///
+/// Every read is answered once: with what all earlier writes made of the log, or with an error. While the disk is full
+/// that is `full`; writes are kept meanwhile, which the core bounds by not taking part in leading. After the end reads
+/// are refused on the caller's own thread, and writes are dropped.
 public final class StoreThread: Sendable {
     public enum Job: Sendable {
         case write(Store.Write)
@@ -19,7 +23,8 @@ public final class StoreThread: Sendable {
         /// The disk is full. Nothing is lost; the writes are tried again until there is room.
         case full(StoreError)
         case roomAgain
-        /// Nothing is known of what is on the disk. No more is read or written.
+        /// The last report: nothing is known of what is on the disk, or a read found it damaged, or the disk was still full
+        /// when the thread was stopped. No more is read or written, and what is not reported as persisted may be lost.
         case failed(StoreError)
     }
 
@@ -33,20 +38,21 @@ public final class StoreThread: Sendable {
     private struct Shared {
         var jobs: [Job] = []
         var isStopping = false
-        var hasEnded = false
+        /// Why nothing more is taken.
+        var end: StoreError?
         var timings = Timings()
     }
 
-    private let shared = ConditionLock(value: 0)
-    private let box: NIOLockedValueBox<Shared>
+    private let box = NIOLockedValueBox(Shared())
+    private let isAwake = ConditionLock(value: false)
+    private let hasEnded = ConditionLock(value: false)
     private let deliver: @Sendable (Report) -> Void
 
     /// Wait between two tries on a full disk.
-    private static let retryMicroseconds: UInt32 = 250_000
+    private static let retryInterval: Duration = .milliseconds(250)
 
     /// Starts the thread. The store must not be used by anyone else from here on.
     public init(store: sending Store, deliver: @escaping @Sendable (Report) -> Void) {
-        box = NIOLockedValueBox(Shared())
         self.deliver = deliver
         let handOver = HandOver(store: store, owner: self)
         let argument = Unmanaged.passRetained(handOver).toOpaque()
@@ -56,7 +62,7 @@ public final class StoreThread: Sendable {
             { argument in
                 guard let argument else { return nil }
                 let handOver = Unmanaged<HandOver>.fromOpaque(argument).takeRetainedValue()
-                handOver.owner.run(handOver.store)
+                handOver.owner.run(handOver)
                 return nil
             }, argument)
         precondition(code == 0, "no thread for the store: \(String(cString: strerror(code)))")
@@ -64,7 +70,7 @@ public final class StoreThread: Sendable {
     }
 
     private final class HandOver {
-        let store: Store
+        var store: Store?
         let owner: StoreThread
 
         init(store: Store, owner: StoreThread) {
@@ -76,100 +82,150 @@ public final class StoreThread: Sendable {
     public func submit(_ job: Job) { submit([job]) }
 
     public func submit(_ jobs: [Job]) {
-        box.withLockedValue { $0.jobs.append(contentsOf: jobs) }
-        wake()
+        let end = box.withLockedValue { shared in
+            if shared.end == nil { shared.jobs.append(contentsOf: jobs) }
+            return shared.end
+        }
+        if let end { refuse(jobs, end) } else { wake() }
     }
 
     public var timings: Timings { box.withLockedValue { $0.timings } }
 
-    /// Finishes what was submitted and ends; waits for that, but no longer than `seconds`.
+    /// Finishes what was submitted and closes the store; waits for that, but no longer than `seconds`.
     public func stop(withinSeconds seconds: Double) {
         box.withLockedValue { $0.isStopping = true }
         wake()
-        if shared.lock(whenValue: Self.ended, timeoutSeconds: seconds) { shared.unlock() }
+        if hasEnded.lock(whenValue: true, timeoutSeconds: seconds) { hasEnded.unlock() }
+    }
+
+    private func wake() {
+        isAwake.lock()
+        isAwake.unlock(withValue: true)
+    }
+
+    private func refuse(_ jobs: some Sequence<Job>, _ error: StoreError) {
+        for job in jobs {
+            switch job {
+            case .write: break
+            case .read(_, _, _, let reply): reply(.failure(error))
+            case .outlines(_, _, _, let reply): reply(.failure(error))
+            }
+        }
     }
 
     // MARK: - The thread
 
-    private static let asleep = 0, awake = 1, ended = 2
-
-    private func wake() {
-        shared.lock()
-        shared.unlock(withValue: box.withLockedValue { $0.hasEnded } ? Self.ended : Self.awake)
+    /// What the thread has taken and not done yet.
+    private struct Backlog {
+        var jobs: ArraySlice<Job> = []
+        var writes: [Store.Write] = []
+        /// The disk was full at the last try, and when the next one is due.
+        var full: StoreError?
+        var retryAt: Duration = .zero
     }
 
-    private func run(_ store: Store) {
-        defer {
-            box.withLockedValue { $0.hasEnded = true }
-            shared.lock()
-            shared.unlock(withValue: Self.ended)
-        }
+    private func run(_ handOver: HandOver) {
+        var backlog = Backlog()
         do {
-            while let jobs = try nextJobs(store) {
-                var writes: [Store.Write] = []
-                for job in jobs {
-                    switch job {
-                    case .write(let write): writes.append(write)
-                    case .read(let first, let last, let bytes, let reply):
-                        try write(&writes, to: store)
-                        reply(Result { () throws(StoreError) in try store.entries(from: first, through: last, bytes: bytes) })
-                    case .outlines(let first, let last, let prefix, let reply):
-                        try write(&writes, to: store)
-                        reply(
-                            Result { () throws(StoreError) in
-                                var found: [EntryOutline] = []
-                                try store.outlines(from: first, through: last, prefix: prefix) {
-                                    found.append($0)
-                                    return true
-                                }
-                                return found
-                            })
-                    }
-                }
-                try write(&writes, to: store)
-            }
+            if let store = handOver.store { try serve(store, &backlog) }
         } catch {
+            let left = box.withLockedValue { shared in
+                shared.end = error
+                defer { shared.jobs = [] }
+                return shared.jobs
+            }
+            refuse(backlog.jobs, error)
+            refuse(left, error)
             deliver(.failed(error))
         }
+        // Whoever waits for the end may open the data anew.
+        handOver.store = nil
+        hasEnded.lock()
+        hasEnded.unlock(withValue: true)
     }
 
-    /// Waits for jobs; nil when it is time to end.
-    private func nextJobs(_ store: Store) throws(StoreError) -> [Job]? {
+    private func serve(_ store: Store, _ backlog: inout Backlog) throws(StoreError) {
+        while let jobs = try nextJobs(store, backlog) {
+            backlog.jobs = jobs[...]
+            while let job = backlog.jobs.popFirst() {
+                switch job {
+                case .write(let write): backlog.writes.append(write)
+                case .read(let first, let last, let bytes, let reply):
+                    try answer(reply, store, &backlog) { () throws(StoreError) in
+                        try store.entries(from: first, through: last, bytes: bytes)
+                    }
+                case .outlines(let first, let last, let prefix, let reply):
+                    try answer(reply, store, &backlog) { () throws(StoreError) in
+                        var found: [EntryOutline] = []
+                        try store.outlines(from: first, through: last, prefix: prefix) {
+                            found.append($0)
+                            return true
+                        }
+                        return found
+                    }
+                }
+            }
+            try write(&backlog, to: store)
+        }
+        backlog.retryAt = .zero
+        try write(&backlog, to: store)
+        if let full = backlog.full { throw full }
+    }
+
+    /// Waits for jobs, or for the time of the next try on a full disk; nil when it is time to end.
+    private func nextJobs(_ store: Store, _ backlog: Backlog) throws(StoreError) -> [Job]? {
         while true {
-            let (jobs, isStopping) = box.withLockedValue { shared in
+            let (jobs, isAtEnd) = box.withLockedValue { shared in
                 defer { shared.jobs = [] }
-                return (shared.jobs, shared.isStopping)
+                let isAtEnd = shared.jobs.isEmpty && shared.isStopping
+                // From here on nothing is taken that nobody would do.
+                if isAtEnd { shared.end = .failed(operation: "using the store", reason: "it is closed") }
+                return (shared.jobs, isAtEnd)
             }
+            if isAtEnd { return nil }
             if !jobs.isEmpty { return jobs }
-            if isStopping { return nil }
-            try store.tidy()
-            shared.lock(whenValue: Self.awake)
-            shared.unlock(withValue: Self.asleep)
+            if backlog.full != nil {
+                let wait = max(.zero, backlog.retryAt - monotonicNow())
+                guard isAwake.lock(whenValue: true, timeoutSeconds: wait.inMilliseconds / 1000) else { return [] }
+            } else {
+                try store.tidy()
+                isAwake.lock(whenValue: true)
+            }
+            isAwake.unlock(withValue: false)
         }
     }
 
-    private func write(_ writes: inout [Store.Write], to store: Store) throws(StoreError) {
-        guard !writes.isEmpty else { return }
-        var wasFull = false
-        while true {
-            let start = monotonicNow()
-            do {
-                try store.write(writes)
-                note(monotonicNow() - start)
-                break
-            } catch StoreError.full(let path) {
-                if !wasFull { deliver(.full(.full(path: path))) }
-                wasFull = true
-                if box.withLockedValue({ $0.isStopping }) { throw .full(path: path) }
-                usleep(Self.retryMicroseconds)
-            } catch {
-                throw error
-            }
+    private func answer<Found>(
+        _ reply: (Result<Found, StoreError>) -> Void, _ store: Store, _ backlog: inout Backlog,
+        _ read: () throws(StoreError) -> Found
+    ) throws(StoreError) {
+        let found = Result { () throws(StoreError) in
+            try write(&backlog, to: store)
+            if let full = backlog.full { throw full }
+            return try read()
         }
-        if wasFull { deliver(.roomAgain) }
+        reply(found)
+        if backlog.full == nil { _ = try found.get() }
+    }
+
+    private func write(_ backlog: inout Backlog, to store: Store) throws(StoreError) {
+        let start = monotonicNow()
+        guard !backlog.writes.isEmpty, start >= backlog.retryAt else { return }
+        do {
+            try store.write(backlog.writes)
+        } catch {
+            guard case .full = error else { throw error }
+            if backlog.full == nil { deliver(.full(error)) }
+            backlog.full = error
+            backlog.retryAt = monotonicNow() + Self.retryInterval
+            return
+        }
+        note(monotonicNow() - start)
+        if backlog.full != nil { deliver(.roomAgain) }
+        backlog.full = nil
         var last: UInt64?
-        for case .persist(let persist) in writes { last = persist.sequence }
-        writes.removeAll(keepingCapacity: true)
+        for case .persist(let persist) in backlog.writes { last = persist.sequence }
+        backlog.writes.removeAll(keepingCapacity: true)
         if let last { deliver(.persisted(through: last)) }
     }
 

@@ -302,7 +302,10 @@ final class Connection: ChannelInboundHandler {
         phase = .refusing
         failure = "refused: \(reason)"
         schedule(after: limits.refusalTimeout) { $0.end($0.failure ?? "refused") }
-        if wasUp, let peer { links.lost(self, to: peer, reason: "refused: \(reason)") }
+        if wasUp, let peer {
+            links.admit(self)
+            links.lost(self, to: peer, reason: "refused: \(reason)")
+        }
     }
 
     /// Closes the connection and reports it, once.

@@ -1,21 +1,7 @@
 import NIOCore
 import Raft
 
-/// The id that a group gives itself when it is formed: 16 random bytes.
-public struct GroupID: Hashable, Sendable, CustomStringConvertible {
-    public static let byteCount = 16
-
-    public let bytes: [UInt8]
-
-    /// nil unless there are 16 bytes.
-    public init?(bytes: [UInt8]) {
-        guard bytes.count == Self.byteCount else { return nil }
-        self.bytes = bytes
-    }
-
-    /// 32 hexadecimal digits.
-    public var description: String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
-}
+/// The group's id is the core's own.
 
 /// The first thing that two peers tell each other on a connection: who they are, and what both must agree about.
 public struct Greeting: Hashable, Sendable {
@@ -86,6 +72,10 @@ struct GreetingHead: Equatable {
         let common = min(wireVersion, Greeting.currentWireVersion)
         return common >= max(lowestWireVersion, Greeting.oldestWireVersion) ? common : nil
     }
+}
+
+extension GroupID {
+    static let byteCount = 16
 }
 
 extension Greeting {

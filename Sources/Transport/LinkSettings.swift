@@ -103,7 +103,8 @@ public struct LinkLimits: Sendable {
 
 /// The files of mutual TLS, all in PEM.
 public struct TLSFiles: Hashable, Sendable {
-    /// This peer's certificate, followed by the intermediate ones if there are any.
+    /// This peer's certificate, followed by the intermediate ones if there are any. If it is limited to certain extended
+    /// key usages, both server and client authentication must be among them: a peer is dialled and dials.
     public var certificate: String
     /// Its private key.
     public var key: String

@@ -39,7 +39,7 @@ public final class PeerLinks {
     private var lookupPool: NIOThreadPool?
     /// Every connection with an open channel.
     private var connections: [ObjectIdentifier: Connection] = [:]
-    /// Incoming connections that have not greeted, the oldest first.
+    /// Incoming connections that have not greeted, or were refused and linger; the oldest first.
     private var strangers: [Connection] = []
     private var unflushed: [Connection] = []
     private var flushIsScheduled = false
@@ -88,12 +88,13 @@ public final class PeerLinks {
             logger.warning("the list of allowed TLS subjects is empty: no peer will be let in")
         }
         state = .starting
-        let started = listen().assumeIsolated().map { server in
-            guard self.state == .starting else { return server.close(mode: .all, promise: nil) }
+        let started = listen().assumeIsolated().flatMap { server -> EventLoopFuture<Void> in
+            guard self.state == .starting else { return server.close(mode: .all) }
             self.server = server
             self.state = .running
             self.logger.info("listening for peers on \(server.localAddress?.hostAndPort ?? "an unknown address")")
             self.dialAll()
+            return self.eventLoop.makeSucceededVoidFuture()
         }.nonisolated()
         self.started = started
         return started
@@ -343,6 +344,11 @@ public final class PeerLinks {
             connection.shut()
             return
         }
+        admit(connection)
+    }
+
+    /// Counts an incoming connection among those that are not a link: not yet, or not any more.
+    func admit(_ connection: Connection) {
         guard connection.role == .accepted else { return }
         strangers.append(connection)
         if strangers.count > settings.limits.maxStrangers {
