@@ -1,13 +1,13 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 //
 // The API layer: the documents that peers, commands and other people's scripts exchange with a peer over HTTP, as
-// values. Names are spelled in JSON exactly as the reference says, and a field that has no value is written as null, not
-// left out. Reading is tolerant, because peers of other versions talk to each other: unknown fields are skipped, unknown
-// words of a closed set are kept as they came, and a field that an older peer does not know may be missing.
+// values. Names are spelled in JSON exactly as the reference says, and a field without a value is written as null, not
+// left out. Reading is tolerant, because peers of other versions talk to each other: unknown fields are skipped,
+// unknown words of a closed set are kept as they came, and a field that an older peer does not know may be missing.
 // Errors have the form that nodeos gives them; every one that exists is in ErrorKind.
 // It knows nothing of sockets, of Raft or of the chain: plain numbers and text in, JSON out.
-// May import FoundationEssentials, for JSON alone (all of Foundation would cost a static binary 44 MB), and no layer of
-// ours.
+// May import FoundationEssentials, for JSON alone (all of Foundation would cost a static binary 44 MB), and no layer
+// of ours.
 
 import FoundationEssentials
 

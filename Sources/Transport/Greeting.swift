@@ -1,8 +1,6 @@
 import NIOCore
 import Raft
 
-/// The group's id is the core's own.
-
 /// The first thing that two peers tell each other on a connection: who they are, and what both must agree about.
 public struct Greeting: Hashable, Sendable {
     /// The wire version that this software speaks, and the oldest one that it still understands.
