@@ -28,8 +28,8 @@ let layers: [Target] = [
     .target(
         name: "HTTP",
         dependencies: [
-            product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
-            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
+            product("Logging", "swift-log"), product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"),
         ]),
     .target(name: "API"),
     .target(
@@ -59,7 +59,12 @@ let tests: [Target] = [
             "Transport", "Raft", product("Logging", "swift-log"), product("NIOCore", "swift-nio"),
             product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
         ]),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP"]),
+    .testTarget(
+        name: "HTTPTests",
+        dependencies: [
+            "HTTP", product("Logging", "swift-log"), product("NIOConcurrencyHelpers", "swift-nio"),
+            product("NIOCore", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
+        ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
 ]
 

@@ -105,9 +105,8 @@ struct NodeAPI {
 
     private static func blockBytes(_ request: Request) throws -> [UInt8] {
         let type = request.headers.first(name: "content-type")?.lowercased() ?? ""
-        let body = Array(request.body.readableBytesView)
-        if type.hasPrefix("application/octet-stream") { return body }
-        return try CommitBlockRequest(json: body).block.bytes
+        if type.hasPrefix("application/octet-stream") { return Array(request.body.readableBytesView) }
+        return try request.body.withUnsafeReadableBytes { try CommitBlockRequest(body: $0).block.bytes }
     }
 
     private func response(to answer: CommitAnswer) -> EventLoopFuture<Response> {

@@ -1,0 +1,266 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import API
+import Testing
+
+/// Equal as JSON, whatever the order of keys: both are read by a reader that knows nothing of our documents.
+private func expectJSON(
+    _ document: some Document, _ expected: String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    let written = String(decoding: document.json(), as: UTF8.self)
+    let (left, right) = (try AnyJSON(written), try AnyJSON(expected))
+    #expect(left == right, "written: \(written)", sourceLocation: sourceLocation)
+}
+
+private struct AnyJSON: Equatable {
+    var value: JSONValue
+
+    init(_ text: String) throws {
+        struct Box: Document { var box: JSONValue }
+        value = try Box(json: "{\"box\":\(text)}").box
+    }
+}
+
+private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating: "c", count: 56)
+
+@Suite struct DocumentTests {
+    private var status: StatusDocument {
+        StatusDocument(
+            peer: .init(
+                id: 1, region: "east", address: "10.0.0.1:9000", api: "10.0.0.1:10000", version: "1.0",
+                uptimeMS: 12000),
+            raft: .init(
+                role: .leader, term: 7, leaderID: 1, commitIndex: 120, appliedIndex: 120, lastIndex: 120,
+                snapshotIndex: 0, quorumSize: 2, lease: .init(held: true, remainingMS: 712, expiryMS: 750)),
+            peers: [
+                .init(
+                    id: 2, address: "10.0.0.2:9000", connected: true, lastContactMS: 13, matchIndex: 120,
+                    rttMS: 0.4, state: .replicating)
+            ],
+            production: .init(
+                regionActive: true, epoch: 3, paused: false, canProduce: true, reason: nil,
+                head: .init(blockNum: 1034, blockID: id1034, committedAt: UTCInstant(unixMilliseconds: 0))))
+    }
+
+    @Test func statusIsSpelledAsTheReferenceSays() throws {
+        try expectJSON(
+            status,
+            """
+            {"schema_version": 1,
+             "peer": {"id": 1, "region": "east", "address": "10.0.0.1:9000", "api": "10.0.0.1:10000", "version": "1.0",
+                      "uptime_ms": 12000},
+             "raft": {"role": "leader", "term": 7, "leader_id": 1, "commit_index": 120, "applied_index": 120,
+                      "last_index": 120, "snapshot_index": 0, "quorum_size": 2,
+                      "lease": {"held": true, "remaining_ms": 712, "expiry_ms": 750}},
+             "peers": [{"id": 2, "address": "10.0.0.2:9000", "connected": true, "last_contact_ms": 13,
+                        "match_index": 120, "rtt_ms": 0.4, "state": "replicating"}],
+             "production": {"region_active": true, "epoch": 3, "paused": false, "can_produce": true, "reason": null,
+                            "head": {"block_num": 1034, "block_id": "\(id1034)",
+                                     "committed_at": "1970-01-01T00:00:00.000Z"}},
+             "nodeos": null}
+            """)
+        #expect(try StatusDocument(json: status.json()) == status)
+    }
+
+    @Test func whatIsNotKnownIsNullAndNotLeftOut() throws {
+        var status = status
+        status.production.head = nil
+        status.peers[0].lastContactMS = nil
+        status.peers[0].matchIndex = nil
+        status.peers[0].rttMS = nil
+        let text = String(decoding: status.json(), as: UTF8.self)
+        for field in ["reason", "nodeos", "head", "last_contact_ms", "match_index", "rtt_ms"] {
+            #expect(text.contains("\"\(field)\":null"), "\(field) in \(text)")
+        }
+        #expect(try StatusDocument(json: text) == status)
+    }
+
+    @Test func getInfoAndTakeLeadershipHaveExactlyTheFieldsOfTaurus() throws {
+        try expectJSON(
+            GetInfoDocument(
+                isActiveRaftCluster: true, quorumSize: 2, lastCommittedBlockNum: 7, leaderID: -1,
+                peers: [.init(id: 1, address: "a:1", listeningPort: 1)]),
+            """
+            {"is_active_raft_cluster": true, "quorum_size": 2, "last_committed_block_num": 7, "leader_id": -1,
+             "peers": [{"id": 1, "address": "a:1", "listening_port": 1}]}
+            """)
+        try expectJSON(TakeLeadershipDocument(success: true, info: "ok"), #"{"success": true, "info": "ok"}"#)
+    }
+
+    @Test func smallDocumentsAreSpelledAsTheReferenceSays() throws {
+        let reference = BlockReference(blockNum: 1034, blockID: id1034)
+        try expectJSON(
+            CanProduceDocument(canProduce: false, reason: .leaseWait, leaseRemainingMS: 12.3456, head: reference),
+            """
+            {"schema_version": 1, "can_produce": false, "reason": "lease_wait", "lease_remaining_ms": 12.346,
+             "head": {"block_num": 1034, "block_id": "\(id1034)"}}
+            """)
+        try expectJSON(
+            CanProduceDocument(canProduce: true, leaseRemainingMS: 700),
+            #"{"schema_version":1,"can_produce":true,"reason":null,"lease_remaining_ms":700,"head":null}"#)
+        try expectJSON(CommitBlockRequest(block: HexBytes([0, 0xab])), #"{"block": "00ab"}"#)
+        try expectJSON(
+            CommitBlockDocument(index: 9, term: 2, blockNum: 1034, blockID: id1034),
+            #"{"schema_version":1,"index":9,"term":2,"block_num":1034,"block_id":"\#(id1034)"}"#)
+        try expectJSON(
+            CheckBlockRequest(blockNum: 1, blockID: "aa", previous: "bb"),
+            #"{"block_num":1,"block_id":"aa","previous":"bb"}"#)
+        try expectJSON(
+            CheckBlockDocument(accept: true), #"{"schema_version":1,"accept":true,"reason":null}"#)
+        try expectJSON(
+            CheckBlockDocument(accept: false, reason: .conflictsWithHead),
+            #"{"schema_version":1,"accept":false,"reason":"conflicts_with_head"}"#)
+        try expectJSON(
+            BlockDocument(blockNum: 1, blockID: "aa", block: HexBytes([1, 2, 3])),
+            #"{"schema_version":1,"block_num":1,"block_id":"aa","block":"010203"}"#)
+        try expectJSON(
+            WaitBlockDocument(blockNum: 1, blockID: "aa"), #"{"schema_version":1,"block_num":1,"block_id":"aa"}"#)
+        try expectJSON(TransferRequest(to: 3), #"{"to":3}"#)
+        try expectJSON(TransferDocument(leaderID: 3, term: 8), #"{"schema_version":1,"leader_id":3,"term":8}"#)
+        try expectJSON(
+            HealthDocument(healthy: false, reason: .noQuorum),
+            #"{"schema_version":1,"healthy":false,"reason":"no_quorum"}"#)
+    }
+
+    @Test func onlyBlocksInTheLogHaveTheFieldsOfABlock() throws {
+        let page = LogDocument(
+            firstIndex: 1, lastIndex: 2, commitIndex: 2,
+            entries: [
+                LogEntryDocument(index: 1, term: 1, kind: .noop, size: 0),
+                LogEntryDocument(
+                    index: 2, term: 1, kind: .block, size: 210,
+                    block: .init(
+                        number: 5, id: "aa", previous: "bb", producer: "alice",
+                        timestamp: UTCInstant(unixMilliseconds: 1_769_903_999_500))),
+            ])
+        try expectJSON(
+            page,
+            """
+            {"schema_version": 1, "first_index": 1, "last_index": 2, "commit_index": 2, "entries": [
+              {"index": 1, "term": 1, "kind": "noop", "size": 0},
+              {"index": 2, "term": 1, "kind": "block", "size": 210, "num": 5, "id": "aa", "previous": "bb",
+               "producer": "alice", "timestamp": "2026-01-31T23:59:59.500Z"}]}
+            """)
+        #expect(try LogDocument(json: page.json()) == page)
+    }
+
+    @Test func errorsHaveTheFormOfNodeos() throws {
+        try expectJSON(
+            ErrorDocument(
+                CommitBlockReason.notLeader.error, message: "peer 2 leads",
+                details: ["leader_id": 2, "nested": ["a": [1, 2.5, nil, true, "x"]]]),
+            """
+            {"code": 409, "message": "peer 2 leads", "error": {"name": "not_leader",
+             "what": "\(CommitBlockReason.notLeader.message)",
+             "details": {"leader_id": 2, "nested": {"a": [1, 2.5, null, true, "x"]}}}}
+            """)
+        let nodeos = try ErrorDocument(
+            json: #"{"code":500,"message":"x","error":{"code":3050003,"name":"n","what":"w","details":[{"file":"f"}]}}"#
+        )
+        #expect(nodeos.error.details == ["details": [["file": "f"]]])
+    }
+
+    @Test func aPeerOfANewerVersionIsUnderstood() throws {
+        let text = String(decoding: status.json(), as: UTF8.self)
+            .replacing("\"role\":\"leader\"", with: "\"role\":\"learner\",\"later\":[1,{\"x\":null}]")
+            .replacing("\"reason\":null", with: "\"reason\":\"moon_phase\"")
+            .replacing("\"state\":\"replicating\"", with: "\"state\":\"witnessing\"")
+            .replacing("\"schema_version\":1", with: "\"schema_version\":2")
+        let newer = try StatusDocument(json: text)
+        #expect(newer.schemaVersion == 2)
+        #expect(newer.raft.role == .unknown("learner"))
+        #expect(newer.peers[0].state == .unknown("witnessing"))
+        #expect(newer.production.reason == .unknown("moon_phase"))
+        #expect(newer.production.reason?.message.contains("moon_phase") == true)
+        #expect(String(decoding: newer.json(), as: UTF8.self).contains("\"moon_phase\""))
+        #expect(CommitBlockReason(rawValue: "later").outcome == .unknown)
+    }
+
+    @Test func aPeerOfAnOlderVersionIsUnderstood() throws {
+        let older = try CanProduceDocument(json: #"{"can_produce":false,"lease_remaining_ms":0}"#)
+        #expect(older.schemaVersion == 1 && older.reason == nil && older.head == nil)
+    }
+
+    @Test func aBrokenDocumentIsRefusedByTheNameOfItsField() {
+        let cases: [(String, String)] = [
+            ("", "it is not JSON"), ("nonsense", "it is not JSON"), ("{\"block\":", "it is not JSON"),
+            ("[]", "the document has the wrong type"), ("{}", "block is missing"),
+            ("{\"block\":null}", "block is null"), ("{\"block\":5}", "block has the wrong type"),
+            ("{\"block\":\"abc\"}", "block: the hex has 3 digits, which is no whole number of bytes"),
+            ("{\"block\":\"ab0x\"}", "block: 'x' at position 3 is not a hex digit"),
+        ]
+        for (json, what) in cases {
+            let error = #expect(throws: MalformedDocument.self) { try CommitBlockRequest(json: json) }
+            #expect(error?.what == what)
+        }
+        let error = #expect(throws: MalformedDocument.self) {
+            try GetInfoDocument(
+                json: """
+                    {"is_active_raft_cluster": true, "quorum_size": 2, "last_committed_block_num": 7, "leader_id": -1,
+                     "peers": [{"id": 1, "address": "a:1"}]}
+                    """)
+        }
+        #expect(error?.what == "peers[0].listening_port is missing")
+    }
+}
+
+@Suite struct ReasonTests {
+    @Test func reasonsAreTheReferencesAndEachSaysWhatToDo() {
+        #expect(
+            CanProduceReason.known.map(\.rawValue) == [
+                "not_leader", "no_leader", "no_quorum", "lease_expired", "lease_wait", "term_not_applied",
+                "region_standby", "region_paused", "region_unconfirmed", "regions_in_conflict", "nodeos_unreachable",
+                "nodeos_behind", "nodeos_diverged", "nodeos_wrong_chain", "draining", "shutting_down",
+            ])
+        let commit = Set(CommitBlockReason.known.map(\.rawValue))
+        #expect(
+            commit.isSuperset(of: [
+                "not_leader", "no_quorum", "lease_expired", "region_standby", "region_paused", "conflicts_with_head",
+                "unlinkable", "stale", "leadership_lost", "lease_wait", "term_not_applied", "draining", "overloaded",
+            ]))
+        let messages =
+            CanProduceReason.known.map(\.message) + CommitBlockReason.known.map(\.message)
+            + CheckBlockReason.known.map(\.message) + ErrorKind.catalogue.map(\.what)
+        for message in messages { #expect(message.hasSuffix(".") && message.count > 20, "\(message)") }
+    }
+
+    /// A block said to be lost that is committed later, or the reverse, would be the worst of lies.
+    @Test func onlyLostLeadershipLeavesTheOutcomeOpen() {
+        for reason in CommitBlockReason.known {
+            #expect((reason.outcome == .unknown) == (reason == .leadershipLost))
+            #expect(reason.message.contains("unknown") == (reason == .leadershipLost))
+            #expect(reason.error.status == 409)
+        }
+    }
+
+    @Test func everyNameOfTheCatalogueMeansOneThing() {
+        let seen = Dictionary(grouping: ErrorKind.catalogue, by: { "\($0.name) \($0.status)" })
+        for (name, kinds) in seen where kinds.count > 1 {
+            #expect(["not_leader 409", "no_quorum 409"].contains(name), "\(name) is there twice")
+        }
+        for kind in ErrorKind.catalogue { #expect((400...599).contains(kind.status)) }
+    }
+}
+
+@Suite struct CommitBlockBodyTests {
+    private func read(_ text: String) throws -> [UInt8] {
+        try Array(text.utf8).withUnsafeBytes { try CommitBlockRequest(body: $0) }.block.bytes
+    }
+
+    /// The short way must accept and refuse what the general one does.
+    @Test func theShortWayReadsWhatJSONReads() throws {
+        for text in [
+            #"{"block":"00ab"}"#, " \n{\t\"block\" :\r\n \"00AB\" }\n", #"{"block":"00ab","more":{"x":"}"}}"#,
+            #"{"more":1,"block":"00ab"}"#, #"{"block":"\u0030\u0030ab"}"#,
+        ] {
+            #expect(try read(text) == [0, 0xab], "\(text)")
+        }
+        #expect(try read(#"{"block":""}"#) == [])
+        for text in [
+            "", "{", "}", "\"", "{\"block\":\"}", "{\"block\":\"", "{\"block\":}", #"{"block":"00ab""#,
+            #"{"block":"00ab"}}"#,
+            #"{"block":"0"}"#, #"{"block":"0g"}"#, #"{"Block":"00"}"#, #"{"block":"00"} x"#, #"{"block":"00","a":"b"#,
+        ] {
+            #expect(throws: MalformedDocument.self, "\(text)") { try read(text) }
+        }
+    }
+}
