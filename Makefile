@@ -1,7 +1,7 @@
 # The two commands: `make demo` shows a group at work, `make test` checks everything.
 # Both install the Debian packages they need where they may (root or sudo), else they say which to install.
 
-PACKAGES := libreadline-dev libsqlite3-dev
+PACKAGES := libreadline-dev libsqlite3-dev libyaml-dev
 SWIFT ?= swift
 # Random rounds and seeds of the tests; more of them by hand: make test SEEDS=2000 ROUNDS=10
 SEEDS ?= 200

@@ -11,7 +11,8 @@ func product(_ name: String, _ package: String) -> Target.Dependency { .product(
 
 // The layers, bottom to top. A layer depends on layers above it in this list only; Tests/LayersTests checks that.
 let layers: [Target] = [
-    .target(name: "Configuration", dependencies: [product("Yams", "Yams")]),
+    .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "Configuration", dependencies: ["CYAML"]),
     .target(name: "Raft", dependencies: [product("DequeModule", "swift-collections")]),
     .target(name: "Antelope", dependencies: [product("Crypto", "swift-crypto")]),
     .target(name: "ProducerHA", dependencies: ["Antelope", "Raft"]),
@@ -82,7 +83,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: layers + tests,
     swiftLanguageModes: [.v6]

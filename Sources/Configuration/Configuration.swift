@@ -9,7 +9,7 @@
 //   read that tree through `ObjectReader`, which knows the keys.
 // - A file without any extension key is an EOSIO-Taurus file. What Taurus accepts never stops such a file: rules of
 //   our own only warn there, and say what is used instead.
-// It may import the standard library, the C library and Yams (for YAML only), and no other target of this package.
+// It may import the standard library, the C library and CYAML (libyaml), and no other target of this package.
 
 /// Everything a peer needs to know to run, with every default applied and every rule checked.
 public struct Configuration: Hashable, Sendable {

@@ -1,211 +1,189 @@
-// YAML through Yams, turned into the same tree as JSON. Types follow YAML 1.2's core schema, with JSON's numbers.
+// YAML through libyaml, turned into the same tree as JSON. Types follow YAML 1.2's core schema, with JSON's numbers.
 
-import Yams
+import CYAML
 
 enum YAMLReader {
-    /// Every alias repeats what its anchor holds, so aliases of aliases multiply; a group's file needs few.
-    static let maximumAnchorsAndAliases = 32
-    /// The largest tree that is built, aliases written out.
-    static let maximumNodes = 100_000
-
     static func read(_ scalars: [Unicode.Scalar]) throws(SyntaxError) -> DocumentNode {
-        try refuseWhatNoDocumentNeeds(scalars)
-        var repair = DuplicateKeys(scalars)
-        while true {
-            do {
-                guard let root = try Yams.compose(yaml: repair.text, .default, .default, .utf8) else {
-                    throw SyntaxError(
-                        position: .start, message: "the file is empty", suggestion: "see the sample files")
-                }
-                var converter = Converter(keys: repair)
-                return try converter.node(root, depth: 0)
-            } catch let error as SyntaxError {
-                throw error
-            } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
-                let position = Position(line: context.mark.line, column: context.mark.column)
-                guard let key = duplicates.first, repair.setAside(key, at: position) else {
-                    throw SyntaxError(
-                        position: position,
-                        message: "the key \((duplicates.first ?? "").quoted) is given more than once in this object",
-                        suggestion: "keep one of them")
-                }
-            } catch {
-                throw syntaxError(error, end: DocumentReader.end(of: scalars[...]))
-            }
+        try refuseCharacters(of: scalars)
+        let end = DocumentReader.end(of: scalars[...])
+        let bytes = Array(String(String.UnicodeScalarView(scalars)).utf8)
+        return try bytes.withUnsafeBufferPointer { (input) throws(SyntaxError) -> DocumentNode in
+            // libyaml's parser holds its own address and that of its input: neither may move.
+            let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+            defer { parser.deallocate() }
+            guard !input.isEmpty else { throw EventReader.emptyFile }
+            guard yaml_parser_initialize(parser) == 1 else { throw EventReader.noMemory }
+            defer { yaml_parser_delete(parser) }
+            yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+            yaml_parser_set_input_string(parser, input.baseAddress, input.count)
+            return try EventReader(parser: parser, end: end).document()
         }
     }
 
-    private static func refuseWhatNoDocumentNeeds(_ scalars: [Unicode.Scalar]) throws(SyntaxError) {
-        var anchors = 0
-        var aliases = 0
+    /// Refuses what YAML forbids, and what ends a line in YAML 1.1 but not in 1.2 (U+0085, U+2028, U+2029).
+    private static func refuseCharacters(of scalars: [Unicode.Scalar]) throws(SyntaxError) {
         for (index, scalar) in scalars.enumerated() {
             switch scalar {
-            case "&": anchors += 1
-            case "*": aliases += 1
-            case "\t", "\n", "\r", "\u{20}"..."\u{7E}", "\u{85}", "\u{A0}"..."\u{D7FF}", "\u{E000}"..."\u{FEFE}",
-                "\u{FF00}"..."\u{FFFD}", "\u{10000}"..."\u{10FFFF}":
+            case "\t", "\n", "\r", "\u{20}"..."\u{7E}", "\u{A0}"..."\u{2027}", "\u{202A}"..."\u{D7FF}",
+                "\u{E000}"..."\u{FEFE}", "\u{FF00}"..."\u{FFFD}", "\u{10000}"..."\u{10FFFF}":
                 break
             default:
                 throw SyntaxError(
                     position: DocumentReader.end(of: scalars[..<index]),
-                    message: "YAML does not allow the character \(scalar.codePoint)", suggestion: "remove it")
+                    message: "the character \(scalar.codePoint) cannot stand in a YAML file", suggestion: "remove it")
             }
         }
-        if anchors > 0, anchors + aliases > maximumAnchorsAndAliases {
+    }
+}
+
+/// Builds the tree from libyaml's events. There are no aliases, so the file's size bounds the tree's.
+private struct EventReader {
+    static let emptyFile = SyntaxError(
+        position: .start, message: "the file is empty", suggestion: "see the sample files")
+    static let noMemory = SyntaxError(position: .start, message: "no memory is left to read YAML")
+
+    enum Event {
+        case scalar(String, isPlain: Bool)
+        case listStart, objectStart
+        /// Of the stream, then of a document.
+        case start
+        /// Of what was started last.
+        case end
+    }
+
+    let parser: UnsafeMutablePointer<yaml_parser_t>
+    /// Behind the last character.
+    let end: Position
+
+    func document() throws(SyntaxError) -> DocumentNode {
+        _ = try next()  // the start of the stream
+        guard case .start = try next().event, let root = try node(depth: 0) else { throw EventReader.emptyFile }
+        _ = try next()  // the end of the document
+        let (event, position) = try next()
+        guard case .end = event else {
             throw SyntaxError(
-                position: .start, message: "more than \(maximumAnchorsAndAliases) anchors and aliases (& and *)",
-                suggestion: "write the values out")
+                position: position, message: "a second document begins here", suggestion: "one file holds one object")
         }
+        return root
     }
 
-    private static func syntaxError(_ error: any Error, end: Position) -> SyntaxError {
-        let problem: String
-        let context: YamlError.Context?
-        let mark: Mark
-        switch error {
-        case YamlError.scanner(let itsContext, let itsProblem, let itsMark, _),
-            YamlError.parser(let itsContext, let itsProblem, let itsMark, _),
-            YamlError.composer(let itsContext, let itsProblem, let itsMark, _):
-            (problem, context, mark) = (itsProblem, itsContext, itsMark)
-        default:
-            return SyntaxError(position: .start, message: "not readable as YAML: \("\(error)".shortened)")
-        }
-        // The reader is given some blank lines behind the end, so an error there belongs to the end.
-        var position = Position(line: max(1, mark.line), column: max(1, mark.column))
-        if position.line > end.line { position = end }
-        let origin = context.map { " (\($0.text), from \($0.mark.line):\($0.mark.column))" } ?? ""
-        return SyntaxError(
-            position: position, message: "not YAML: \(problem)\(origin)",
-            suggestion: problem.contains("tab") || problem.contains("token")
-                ? "indent with blanks, and put text with special characters in quotes" : nil)
-    }
-
-    /// Turns Yams's nodes into ours.
-    private struct Converter {
-        let keys: DuplicateKeys
-        var count = 0
-
-        mutating func node(_ node: Yams.Node, depth: Int) throws(SyntaxError) -> DocumentNode {
-            let position = node.mark.map { Position(line: $0.line, column: $0.column) } ?? .start
-            count += 1
-            guard depth <= DocumentReader.maximumDepth, count <= YAMLReader.maximumNodes else {
-                throw SyntaxError(
-                    position: position,
-                    message: "nests deeper than \(DocumentReader.maximumDepth) levels, or has more than "
-                        + "\(YAMLReader.maximumNodes) values")
+    /// The next value; nil when the list or object ends instead.
+    private func node(depth: Int) throws(SyntaxError) -> DocumentNode? {
+        let (event, position) = try next()
+        let isDeepest = depth == DocumentReader.maximumDepth
+        switch event {
+        case .listStart where isDeepest, .objectStart where isDeepest:
+            throw SyntaxError(
+                position: position, message: "objects and lists nest deeper than \(DocumentReader.maximumDepth) levels")
+        case .scalar(let text, let isPlain):
+            return DocumentNode(value: isPlain ? plain(text) : .string(text), position: position)
+        case .listStart:
+            var items: [DocumentNode] = []
+            while let item = try node(depth: depth + 1) { items.append(item) }
+            return DocumentNode(value: .list(items), position: position)
+        case .objectStart:
+            var members: [DocumentNode.Member] = []
+            while let (key, keyPosition) = try key(), let value = try node(depth: depth + 1) {
+                members.append(.init(key: key, keyPosition: keyPosition, value: value))
             }
-            switch node {
-            case .scalar(let scalar):
-                return DocumentNode(value: YAMLReader.value(of: scalar), position: position)
-            case .sequence(let sequence):
-                var items: [DocumentNode] = []
-                for item in sequence { items.append(try self.node(item, depth: depth + 1)) }
-                return DocumentNode(value: .list(items), position: position)
-            case .mapping(let mapping):
-                var members: [DocumentNode.Member] = []
-                for (key, value) in mapping {
-                    let keyPosition = key.mark.map { Position(line: $0.line, column: $0.column) } ?? position
-                    guard case .scalar(let scalar) = key else {
-                        throw SyntaxError(
-                            position: keyPosition, message: "a key must be text, not a list or an object")
-                    }
-                    let name = keys.original(of: scalar.string)
-                    guard name != "<<" else {
-                        throw SyntaxError(
-                            position: keyPosition, message: "merge keys (<<) are not read",
-                            suggestion: "write the keys out, or use an alias as a whole value")
-                    }
-                    members.append(
-                        .init(key: name, keyPosition: keyPosition, value: try self.node(value, depth: depth + 1)))
-                }
-                return DocumentNode(value: .object(members), position: position)
-            case .alias:
-                throw SyntaxError(
-                    position: position, message: "an alias that is not resolved", suggestion: "write the value out")
-            }
+            return DocumentNode(value: .object(members), position: position)
+        case .start, .end:
+            return nil
         }
     }
 
-    private static func value(of scalar: Yams.Node.Scalar) -> DocumentNode.Value {
-        guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
-        switch scalar.tag.description {
-        case "", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float",
-            "tag:yaml.org,2002:null":
-            break
-        default:
-            return .string(scalar.string)
+    /// The next key; nil when the object ends instead.
+    private func key() throws(SyntaxError) -> (String, Position)? {
+        let (event, position) = try next()
+        switch event {
+        case .scalar("<<", _):
+            throw SyntaxError(
+                position: position, message: "merge keys (<<) are not read", suggestion: "write the keys out")
+        case .scalar(let text, _):
+            return (text, position)
+        case .start, .listStart, .objectStart:
+            throw SyntaxError(
+                position: position, message: "a key must be text, not a list or an object",
+                suggestion: "check the brackets and braces from here on")
+        case .end:
+            return nil
         }
-        switch scalar.string {
-        case "", "~", "null", "Null", "NULL": return .null
-        case "true", "True", "TRUE": return .bool(true)
-        case "false", "False", "FALSE": return .bool(false)
-        default: return isNumber(scalar.string) ? .number(scalar.string) : .string(scalar.string)
+    }
+
+    private func plain(_ text: String) -> DocumentNode.Value {
+        switch text {
+        case "", "~", "null", "Null", "NULL": .null
+        case "true", "True", "TRUE": .bool(true)
+        case "false", "False", "FALSE": .bool(false)
+        default: isNumber(text) ? .number(text) : .string(text)
         }
     }
 
     /// JSON's number grammar. What YAML 1.1 also takes for a number (010, 0x1F, 1_000, 1:30) is text here, so that
     /// both formats mean the same by the same characters.
-    static func isNumber(_ text: String) -> Bool {
+    private func isNumber(_ text: String) -> Bool {
         guard case .number(let literal)? = try? JSONReader.read(Array(text.unicodeScalars)).value else { return false }
         return literal == text
     }
-}
 
-/// Yams stops at the first object with a key given twice. To go on, all but one of the equal keys are replaced, for
-/// reading only, by as many characters of a private range, which moves nothing; the tree gets the true key back.
-private struct DuplicateKeys {
-    /// More duplicate keys than this are not looked for.
-    static let maximumCount = 64
-    /// Every one means reading again; no more than this many characters are read in all.
-    static let maximumCharactersRead = 1 << 20
-    static let privateRange: ClosedRange<UInt32> = 0xE000...0xE000 + UInt32(maximumCount)
-
-    private var scalars: [Unicode.Scalar]
-    private var originals: [String: String] = [:]
-    private let mayReplace: Bool
-
-    init(_ scalars: [Unicode.Scalar]) {
-        self.scalars = scalars
-        mayReplace = !scalars.contains { DuplicateKeys.privateRange.contains($0.value) }
-    }
-
-    /// The text to read. Blank lines at the end keep it out of a short string's inline storage, whose address Yams
-    /// would use for longer than it is valid.
-    var text: String {
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: scalars)
-        if scalars.count < 32 { view.append(contentsOf: String(repeating: "\n", count: 32).unicodeScalars) }
-        return String(view)
-    }
-
-    func original(of key: String) -> String { originals[key] ?? key }
-
-    /// Replaces the key that stands at `position`, bare or in quotes. False when it cannot be told from the text.
-    mutating func setAside(_ key: String, at position: Position) -> Bool {
-        let letters = Array(key.unicodeScalars)
-        guard mayReplace, !letters.isEmpty, originals.count < DuplicateKeys.maximumCount,
-            (originals.count + 1) * scalars.count <= DuplicateKeys.maximumCharactersRead,
-            let stand = Unicode.Scalar(DuplicateKeys.privateRange.lowerBound + UInt32(originals.count)),
-            var start = index(of: position)
-        else { return false }
-        if scalars[start] == "\"" || scalars[start] == "'" { start += 1 }
-        let end = start + letters.count
-        guard end <= scalars.count, Array(scalars[start..<end]) == letters else { return false }
-        let replacement = [Unicode.Scalar](repeating: stand, count: letters.count)
-        scalars.replaceSubrange(start..<end, with: replacement)
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: replacement)
-        originals[String(view)] = key
-        return true
-    }
-
-    private func index(of wanted: Position) -> Int? {
-        var position = Position.start
-        for index in scalars.indices {
-            if position == wanted { return index }
-            let next = index + 1 < scalars.count ? scalars[index + 1] : nil
-            position.advance(past: scalars[index], before: next)
+    private func next() throws(SyntaxError) -> (event: Event, position: Position) {
+        var event = yaml_event_t()
+        defer { yaml_event_delete(&event) }
+        guard yaml_parser_parse(parser, &event) == 1 else { throw complaint }
+        let position = position(event.start_mark)
+        switch event.type {
+        case YAML_STREAM_START_EVENT, YAML_DOCUMENT_START_EVENT:
+            return (.start, position)
+        case YAML_SEQUENCE_START_EVENT:
+            let list = event.data.sequence_start
+            try refuse(tag: list.tag, anchor: list.anchor, at: position)
+            return (.listStart, position)
+        case YAML_MAPPING_START_EVENT:
+            let object = event.data.mapping_start
+            try refuse(tag: object.tag, anchor: object.anchor, at: position)
+            return (.objectStart, position)
+        case YAML_SCALAR_EVENT:
+            let scalar = event.data.scalar
+            try refuse(tag: scalar.tag, anchor: scalar.anchor, at: position)
+            let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+            return (.scalar(text, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE), position)
+        case YAML_ALIAS_EVENT:
+            throw anchored(at: position)
+        default:
+            return (.end, position)
         }
-        return nil
+    }
+
+    private func refuse(
+        tag: UnsafeMutablePointer<yaml_char_t>?, anchor: UnsafeMutablePointer<yaml_char_t>?, at position: Position
+    ) throws(SyntaxError) {
+        guard tag == nil else {
+            throw SyntaxError(
+                position: position, message: "tags (!) are not read", suggestion: "leave the tag out; quotes make text")
+        }
+        guard anchor == nil else { throw anchored(at: position) }
+    }
+
+    private func anchored(at position: Position) -> SyntaxError {
+        SyntaxError(
+            position: position, message: "anchors and aliases (& and *) are not read", suggestion: "write the value out"
+        )
+    }
+
+    /// libyaml counts lines and characters from 0. Behind a last line without an end it marks a line that is not there.
+    private func position(_ mark: yaml_mark_t) -> Position {
+        mark.line < end.line ? Position(line: mark.line + 1, column: mark.column + 1) : end
+    }
+
+    private var complaint: SyntaxError {
+        guard let words = parser.pointee.problem else { return EventReader.noMemory }
+        let problem = String(cString: words)
+        let origin = parser.pointee.context.map { context in
+            " (\(String(cString: context)), from \(position(parser.pointee.context_mark).spelled))"
+        }
+        return SyntaxError(
+            position: position(parser.pointee.problem_mark), message: "not YAML: \(problem)\(origin ?? "")",
+            suggestion: problem.contains("tab") || problem.contains("token")
+                ? "indent with blanks, and put text with special characters in quotes" : nil)
     }
 }

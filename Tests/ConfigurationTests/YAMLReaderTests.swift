@@ -57,10 +57,66 @@ import Testing
         #expect(result.has(.error, "peers[1].id", "first given at 7:5"))
     }
 
-    @Test func aDuplicateThatCannotBeSetAsideStopsThere() {
-        let result = load("\"s\\x65lf\": 1\nself: 2", "group.yaml")
-        #expect(result.errors.count == 1)
-        #expect(result.errors.first?.message.contains("more than once") == true)
+    @Test func aDuplicateIsFoundUnderEverySpelling() {
+        let text = """
+            s\u{E9}lf: 1
+            "s\\u00E9lf": 2
+            's\u{E9}lf': 3
+            ? s\u{E9}lf
+            : 4
+            peers: [{id: 1, "i\\x64": 2, 'id' : 3, "id": 4}, {id: 1}]
+            "p\\x65ers": []
+            """
+        let duplicates = load(text, "group.yaml").errors.filter { $0.message.hasPrefix("duplicate key") }
+        #expect(
+            duplicates.map { "\($0.line):\($0.column) \($0.key ?? "")" } == [
+                "2:1 s\u{E9}lf", "3:1 s\u{E9}lf", "4:3 s\u{E9}lf", "6:17 peers[0].id", "6:29 peers[0].id",
+                "6:39 peers[0].id", "7:1 peers",
+            ], "\(duplicates)")
+    }
+
+    @Test(arguments: ["\n", "\r\n", "\r"])
+    func bothReadersSeeTheSameTreeAtTheSamePlaces(_ lineEnd: String) throws {
+        let text = """
+            {"\u{E9}\u{1F600}": {"a": [1, -2.5e3, 1e3, "x\\u00E9\\n\\"", true, false, null, [], {}], "b": ""},
+            \t"\u{65E5}\u{672C}": "\u{1D11E}'", "e\u{301}": "\u{FFFD}\u{E000}", \t"n": [[-0, 0.5],
+                ["010", {"\u{1F1E9}\u{1F1EA}": "z"}]]}
+            """.replacing("\n", with: lineEnd)
+        let scalars = Array(text.unicodeScalars)
+        let yaml = outline(try YAMLReader.read(scalars))
+        #expect(yaml == outline(try JSONReader.read(scalars)))
+        #expect(yaml.count == 30)
+    }
+
+    @Test(arguments: [
+        ("a:\t1\t# x\nb: \"\u{E9}\t\" \n", ["1:1 object", "1:1 key a", "1:4 1", "2:1 key b", "2:4 \"\u{E9}\t\""]),
+        (
+            "\u{FEFF}a:\r\n- \u{1F600}: 1\r\n",
+            [
+                "1:1 object", "1:1 key a", "2:1 list", "2:3 object",
+                "2:3 key \u{1F600}", "2:6 1",
+            ]
+        ),
+        (
+            "# \u{65E5}\u{672C}\n\n  a: |\n    \u{E9}\n  b: x",
+            [
+                "3:3 object", "3:3 key a", "3:6 \"\u{E9}\n\"",
+                "5:3 key b", "5:6 \"x\"",
+            ]
+        ),
+        (
+            "[\u{E9}, {? a}, b: ]",
+            [
+                "1:1 list", "1:2 \"\u{E9}\"", "1:5 object", "1:8 key a", "1:9 null",
+                "1:12 object", "1:12 key b", "1:15 null",
+            ]
+        ),
+        ("a:", ["1:1 object", "1:1 key a", "1:3 null"]),
+        ("? a", ["1:1 object", "1:3 key a", "1:4 null"]),
+        ("---", ["1:4 null"]),
+    ])
+    func everyNodeStandsWhereItBegins(_ text: String, _ expected: [String]) throws {
+        #expect(outline(try DocumentReader.read(Array(text.utf8), file: "a.yaml")) == expected)
     }
 
     @Test(arguments: [
@@ -95,15 +151,27 @@ import Testing
         #expect(error.line >= 1 && error.line <= 4 && error.column >= 1, "\(error)")
     }
 
-    @Test func anchorsAreReadAndBounded() throws {
-        let peers = "[&p {id: 1, address: 'a:1'}, *p, {id: 3, address: 'c:1'}]"
+    @Test(arguments: [
+        ("a: &b 1", 4, "anchors"), ("a: *b", 4, "anchors"), ("&b a: 1", 1, "anchors"), ("a: &b [x]", 4, "anchors"),
+        ("a: [1, &b {c: 1}]", 8, "anchors"), ("a: &b", 4, "anchors"), ("*b : 1", 1, "anchors"),
+        ("a: !!str 5", 4, "tags"), ("a: ! 5", 4, "tags"), ("a: !own {b: 1}", 4, "tags"), ("!!map {a: 1}", 1, "tags"),
+        ("a: !!seq []", 4, "tags"), ("!!str a: 1", 1, "tags"), ("<<: *b", 1, "merge keys"),
+    ])
+    func anchorsAliasesTagsAndMergeKeysAreRefused(_ text: String, _ column: Int, _ what: String) throws {
+        let error = try soleError(text, "group.yaml")
+        #expect(error.column == column && error.message.hasPrefix(what) && error.suggestion != nil, "\(error)")
+    }
+
+    @Test func whatLooksLikeAnAnchorOrTagInTextIsText() throws {
+        let node = try DocumentReader.read(Array("a: 'x&y *z !t'\nb&c: d*e!\n# &f *g !h".utf8), file: "a.yaml")
         #expect(
-            load("leader_election_quorum_size: 2\nself: 1\npeers: \(peers)", "group.yaml")
-                .has(.error, "peers[1].id", "is taken"))
+            outline(node) == ["1:1 object", "1:1 key a", "1:4 \"x&y *z !t\"", "2:1 key b&c", "2:6 \"d*e!\""])
+    }
+
+    @Test func aliasesCannotMultiply() {
         var bomb = "a0: &a0 [x]\n"
         for level in 1...40 { bomb += "a\(level): &a\(level) [*a\(level - 1), *a\(level - 1), *a\(level - 1)]\n" }
-        #expect(load(bomb, "group.yaml").errors.count == 1)
-        // Aliases inside what is nested as deep as the parser allows: a tree far deeper than any text.
+        #expect(load(bomb, "group.yaml").errors.map(\.column) == [5])
         let nest = 900
         var tower = "- &t0 x\n"
         for level in 1...15 {
@@ -111,15 +179,59 @@ import Testing
             tower += String(repeating: "]", count: nest) + "\n"
         }
         #expect(load(tower, "group.yaml").errors.count == 1)
-        let short = bomb.split(separator: "\n").prefix(8).joined(separator: "\n")
-        #expect(!load(short, "group.yaml").errors.isEmpty)
     }
 
-    @Test(arguments: ["[", "{a: ", "- ", "? ", "[&a [", "\"", "a:\n "])
+    @Test(arguments: [
+        ("[", "]"), ("{a: ", "}"), ("[a: ", "]"), ("{\"a\": [", "]}"),
+    ])
+    func bothReadersNestEquallyDeep(_ opening: String, _ closing: String) throws {
+        let levels = opening.count { $0 == "[" || $0 == "{" || opening == "[a: " && $0 == ":" }
+        func read(_ count: Int) throws -> DocumentNode {
+            let text = String(repeating: opening, count: count) + "1" + String(repeating: closing, count: count)
+            return try YAMLReader.read(Array(text.unicodeScalars))
+        }
+        let deepest = DocumentReader.maximumDepth / levels
+        #expect(outline(try read(deepest)).last?.hasSuffix(" 1") == true)
+        let error = #expect(throws: SyntaxError.self) { try read(deepest + 1) }
+        #expect(error?.message == "objects and lists nest deeper than 64 levels")
+    }
+
+    @Test(arguments: [false, true], [false, true])
+    func utf16IsRefused(_ isBigEndian: Bool, _ hasMark: Bool) throws {
+        let units = Array((hasMark ? "\u{FEFF}" : "").utf16) + Array(Samples.yaml.utf16)
+        let bytes = units.flatMap { unit in
+            let pair = [UInt8(truncatingIfNeeded: unit), UInt8(truncatingIfNeeded: unit >> 8)]
+            return isBigEndian ? pair.reversed() : pair
+        }
+        let result = ConfigurationLoader.load(bytes: bytes, file: "group.yaml", environment: [:])
+        let error = try #require(result.errors.first)
+        #expect(result.errors.count == 1 && error.line == 1 && error.column <= 2, "\(error)")
+        #expect(error.message.contains(hasMark ? "not UTF-8" : "U+0000"))
+    }
+
+    @Test(arguments: [
+        ("a: [1, 2", "1:9"), ("a: [1, 2\n", "2:1"), ("\u{E9}: 'x", "1:6"), ("a: 1\r\n\tb: 2", "2:1"),
+        ("a: \"\\q\"", "1:5"), ("a: 1\n---\nb: 2", "2:1"), ("a: 1\n...\nb: 2", "3:1"),
+        ("a: \u{1F600}\u{7}", "1:5"), ("a: b\n# \u{2028}", "2:3"), ("\u{E9}\u{E9}: 1\n\u{E9}: b: c", "2:5"),
+    ])
+    func anErrorStandsWhereReadingStopped(_ text: String, _ place: String) throws {
+        let error = try soleError(text, "group.yaml")
+        #expect("\(error.line):\(error.column)" == place, "\(error)")
+    }
+
+    @Test(arguments: ["[", "{a: ", "- ", "? ", "[&a [", "\""])
     func depthNeverTraps(_ opening: String) {
         for count in [100, 1000, 100_000] {
             #expect(load(String(repeating: opening, count: count), "group.yaml").errors.count == 1)
         }
+    }
+
+    @Test(arguments: ["self: 1\n", "a:\n "])
+    func duplicatesAreBoundedOnlyInTheFindings(_ line: String) {
+        let result = load(String(repeating: line, count: 100_000), "group.yaml")
+        #expect(result.configuration == nil && result.diagnostics.count <= Findings.maximumCount + 1)
+        let expected = line == "a:\n " ? "unknown key \"a\"" : "duplicate key \"self\", first given at 1:1"
+        #expect(result.errors.contains { $0.message == expected }, "\(result.diagnostics.prefix(3))")
     }
 
     @Test func everyTruncationIsReadOrRefused() {
@@ -137,5 +249,20 @@ import Testing
     ])
     func theNameElseTheFirstCharacterTellsTheFormat(_ file: String, _ text: String, _ format: DocumentReader.Format) {
         #expect(DocumentReader.format(of: file, Array(text.unicodeScalars)) == format)
+    }
+}
+
+/// Every node and key of a tree with its place, in the order of the file.
+private func outline(_ node: DocumentNode) -> [String] {
+    let place = node.position.spelled
+    switch node.value {
+    case .null: return ["\(place) null"]
+    case .bool(let flag): return ["\(place) \(flag)"]
+    case .number(let literal): return ["\(place) \(literal)"]
+    case .string(let text): return ["\(place) \"\(text)\""]
+    case .list(let items): return ["\(place) list"] + items.flatMap(outline)
+    case .object(let members):
+        return ["\(place) object"]
+            + members.flatMap { ["\($0.keyPosition.spelled) key \($0.key)"] + outline($0.value) }
     }
 }
