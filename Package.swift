@@ -41,7 +41,12 @@ let layers: [Target] = [
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
             product("NIOConcurrencyHelpers", "swift-nio"),
         ]),
-    .target(name: "Operations", dependencies: ["API", "Configuration", "HTTP"]),
+    .target(
+        name: "Operations",
+        dependencies: [
+            "API", "Configuration", "HTTP", product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"),
+        ]),
     .target(name: "Lab", dependencies: ["API", "Antelope", "Configuration", "HTTP", "Operations"]),
     .executableTarget(
         name: "prodha",
@@ -67,6 +72,13 @@ let tests: [Target] = [
             product("NIOCore", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
+    .testTarget(
+        name: "OperationsTests",
+        dependencies: [
+            "API", "Configuration", "HTTP", "Operations", product("Logging", "swift-log"),
+            product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
+        ], exclude: ["Snapshots"]),
 ]
 
 for target in layers + tests where target.type != .system {

@@ -87,7 +87,7 @@ public struct StatusDocument: Document {
     /// The leader's lease, if this peer holds it.
     public struct Lease: Codable, Hashable, Sendable {
         public var held: Bool
-        /// 0 when it is not held.
+        /// Held: what is left of it. Not held: how long an earlier leader's may still run, as far as that is why.
         public var remainingMS: Milliseconds
         /// Its whole length.
         public var expiryMS: Milliseconds

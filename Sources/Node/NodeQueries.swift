@@ -62,9 +62,10 @@ extension Node {
         let region = replica.state.region
         let obstacle = replica.obstacle(at: now)
         var lease = StatusDocument.Lease(held: false, remainingMS: 0, expiryMS: Milliseconds(raft.settings.leaseLength))
-        if case .held(let rest) = raft.lease(at: now) {
-            lease.held = true
-            lease.remainingMS = Milliseconds(rest)
+        switch raft.lease(at: now) {
+        case .held(let rest): (lease.held, lease.remainingMS) = (true, Milliseconds(rest))
+        case .waiting(let rest): lease.remainingMS = Milliseconds(rest)
+        case .notLeader, .expired, .released: break
         }
         let role: RaftRole =
             switch raft.role {

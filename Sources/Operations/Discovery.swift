@@ -1,0 +1,210 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+//
+// The Operations layer: what operators do, from the client's side. It finds the peers, asks them, compares what they
+// say and puts that on a screen or into a file. Commands stay thin: whatever can be decided is decided here.
+// - Discovery says whom to ask, Inspector asks them all at once, PeerReport is what became of one question.
+// - ClusterView is the judgement: a pure value made from the answers. Everything that is shown, in whatever format,
+//   and every exit code comes from that one value, so that they cannot contradict each other.
+// - StatusScreen, StatusTable and ClusterDocument write it down; Screen and Terminal know about terminals.
+// It talks to peers over HTTP only and has no state of its own on disk.
+// May import API, Configuration and HTTP of ours; NIOCore, NIOPosix, FoundationEssentials and the C library.
+
+import API
+import Configuration
+
+/// A peer to be asked.
+public struct PeerTarget: Hashable, Sendable {
+    public enum Origin: Hashable, Sendable {
+        /// The configuration file lists it.
+        case file
+        /// The operator named its API.
+        case given
+        /// Another peer told of it; its API's address is worked out from its address in the group.
+        case derived
+        /// Another peer told of it and the file does not list it, so that nobody knows where its API is.
+        case hearsay
+    }
+
+    /// Nil until it has answered, for an API that was given.
+    public var region: String?
+    /// Nil until it has answered, for an API that was given.
+    public var id: Int?
+    /// Nil for hearsay.
+    public var api: ServiceURL?
+    public var origin: Origin
+
+    public init(region: String?, id: Int?, api: ServiceURL?, origin: Origin) {
+        self.region = region
+        self.id = id
+        self.api = api
+        self.origin = origin
+    }
+
+    /// "peer 2", or where its API is while its id is not known.
+    public var name: String { id.map { "peer \($0)" } ?? api.map { $0.endpoint.description } ?? "a peer" }
+}
+
+/// Where the knowledge of the peers comes from.
+public enum PeerSource: Hashable, Sendable {
+    /// A configuration file: all peers of all its regions.
+    case directory(PeerDirectory)
+    /// One API; the other peers of its group are learnt from its answer.
+    case api(ServiceURL)
+
+    /// Whom to ask first.
+    public var targets: [PeerTarget] {
+        switch self {
+        case .directory(let directory): directory.targets
+        case .api(let url): [PeerTarget(region: nil, id: nil, api: url, origin: .given)]
+        }
+    }
+}
+
+extension PeerDirectory {
+    /// Every peer of every region: this file's own region first, the others in the order of the file.
+    public var targets: [PeerTarget] {
+        let own = peers.map { PeerTarget(region: regionName, id: $0.id, api: $0.api, origin: .file) }
+        let others = regions.filter { $0.name != regionName }.flatMap { region in
+            region.peers.map { PeerTarget(region: region.name, id: $0.id, api: $0.api, origin: .file) }
+        }
+        return own + others
+    }
+}
+
+/// What the operator said about whom to ask.
+public struct TargetChoice: Hashable, Sendable {
+    /// `--config`
+    public var config: String?
+    /// `--peer`
+    public var peer: String?
+
+    public init(config: String? = nil, peer: String? = nil) {
+        self.config = config
+        self.peer = peer
+    }
+
+    /// Finds the peers. A flag beats the environment; `PRODHA_CONFIG` beats `PRODHA_PEER`, because it tells of more.
+    public func source(environment: [String: String]) throws(TargetError) -> PeerSource {
+        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        switch (config, peer) {
+        case (.some, .some): throw .both
+        case (let file?, nil): return try Self.read(file, environment)
+        case (nil, let peer?): return try Self.parse(peer, from: "--peer")
+        case (nil, nil):
+            if let file = variable("PRODHA_CONFIG") { return try Self.read(file, environment) }
+            if let peer = variable("PRODHA_PEER") { return try Self.parse(peer, from: "PRODHA_PEER") }
+            throw .neither
+        }
+    }
+
+    private static func read(_ file: String, _ environment: [String: String]) throws(TargetError) -> PeerSource {
+        let result = ConfigurationLoader.load(file: file, environment: environment, purpose: .tool)
+        guard let directory = result.directory else { throw .badConfiguration(file: file, result.diagnostics) }
+        return .directory(directory)
+    }
+
+    private static func parse(_ text: String, from origin: String) throws(TargetError) -> PeerSource {
+        do {
+            return .api(try ServiceURL(parsing: text))
+        } catch {
+            throw .badPeer("\(origin): \(error.message); \(error.suggestion)")
+        }
+    }
+}
+
+/// Why it is not known whom to ask.
+public enum TargetError: Error, Hashable, Sendable, CustomStringConvertible {
+    case neither
+    case both
+    case badPeer(String)
+    case badConfiguration(file: String, [Diagnostic])
+
+    public var name: String {
+        switch self {
+        case .neither, .both, .badPeer: "usage"
+        case .badConfiguration: "bad_configuration"
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .neither:
+            "it is not known which peers to ask; give --config FILE (all peers) or --peer HOST:PORT (one peer's API), "
+                + "or set PRODHA_CONFIG or PRODHA_PEER"
+        case .both: "--config and --peer are both given; give --config to ask every peer, or --peer to begin with one"
+        case .badPeer(let text): text
+        case .badConfiguration(let file, let findings):
+            "\(file) cannot be used: \(counted(findings.count { $0.severity == .error }, "error")); see prodha validate"
+        }
+    }
+}
+
+extension TargetError {
+    /// 64 usage, 78 configuration.
+    public var exitCode: Int32 {
+        switch self {
+        case .neither, .both, .badPeer: 64
+        case .badConfiguration: 78
+        }
+    }
+
+    /// Warnings and errors of a file, else nothing.
+    public var findings: [Diagnostic] {
+        switch self {
+        case .neither, .both, .badPeer: []
+        case .badConfiguration(_, let findings): findings
+        }
+    }
+
+    /// For standard error where JSON is asked for.
+    public var document: Tree {
+        let list = findings.map { finding -> Tree in
+            .map([
+                .init("severity", .string(finding.severity.rawValue)), .init("file", .string(finding.file)),
+                .init("line", Tree(finding.line)), .init("column", Tree(finding.column)),
+                .init("key", Tree(finding.key)), .init("message", .string(finding.message)),
+                .init("suggestion", Tree(finding.suggestion)),
+            ])
+        }
+        return Tree.error(name: name, message: description, exitCode: exitCode, more: [.init("findings", .list(list))])
+    }
+}
+
+extension Tree {
+    /// An error of a tool, as JSON has it.
+    public static func error(name: String, message: String, exitCode: Int32, more: [Field] = []) -> Tree {
+        let error: [Field] = [
+            .init("name", .string(name)), .init("message", .string(message)),
+            .init("exit_code", .integer(Int64(exitCode))),
+        ]
+        return .map([.init("schema_version", .integer(1)), .init("error", .map(error + more))])
+    }
+}
+
+/// Works out where the peers of a group have their APIs from what one of them says.
+enum Neighbours {
+    /// - Parameters:
+    ///   - info: its `get_info`, if it gave one: it alone tells the listening ports.
+    static func targets(of status: StatusDocument, info: GetInfoDocument?, asked: ServiceURL) -> [PeerTarget] {
+        let ports = Dictionary((info?.peers ?? []).map { ($0.id, $0.listeningPort) }) { first, _ in first }
+        func listeningPort(_ id: Int, _ address: HostPort) -> Int {
+            ports[id].flatMap { (1...65535).contains($0) ? $0 : nil } ?? address.port
+        }
+        // Peers of one group are configured alike: what lies between the two ports of this one holds for the others.
+        var step = Configuration.Defaults.portStep
+        if let address = try? HostPort(parsing: status.peer.address),
+            let api = try? ServiceURL(parsing: status.peer.api)
+        {
+            step = api.port - listeningPort(status.peer.id, address)
+        }
+        return status.peers.prefix(ClusterView.maxHearsay).map { other in
+            var target = PeerTarget(region: status.peer.region, id: other.id, api: nil, origin: .hearsay)
+            guard let address = try? HostPort(parsing: other.address) else { return target }
+            let port = listeningPort(other.id, address) + step
+            guard (1...65535).contains(port) else { return target }
+            target.api = ServiceURL(scheme: asked.scheme, endpoint: HostPort(host: address.host, port: port))
+            target.origin = .derived
+            return target
+        }
+    }
+}

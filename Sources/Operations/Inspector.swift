@@ -1,0 +1,188 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import API
+import Configuration
+import FoundationEssentials
+import HTTP
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Asks every peer for its status, all at once, each with a deadline of its own.
+///
+/// Keeps connections and what it learnt of the group from one round to the next, so that a peer that dies stays listed.
+public final class Inspector: Sendable {
+    /// A status of a group of any size is far below this.
+    public static let maxAnswerBytes = 1 << 20
+
+    private let source: PeerSource
+    private let timeoutMS: Int64
+    private let token: String?
+    private let eventLoop: any EventLoop
+    private let client: HTTPClient
+    /// Peers that others told of, by region and id.
+    private let learnt: NIOLoopBoundBox<[PeerTarget]>
+
+    /// - Parameters:
+    ///   - timeout: for one peer: connection, request and whole answer.
+    ///   - token: sent to the APIs that the operator named, by file or flag; never to addresses that a peer told.
+    ///   - secureChannel: adds TLS for https APIs; without it those are reported as not asked.
+    public init(
+        source: PeerSource, timeout: Duration, token: String? = nil, eventLoop: any EventLoop,
+        secureChannel: HTTPClient.PrepareChannel? = nil
+    ) {
+        self.source = source
+        self.timeoutMS = max(1, Int64(Milliseconds(timeout).value.rounded()))
+        self.token = token
+        self.eventLoop = eventLoop
+        client = HTTPClient(eventLoop: eventLoop, secureChannel: secureChannel)
+        learnt = .makeBoxSendingValue([], eventLoop: eventLoop)
+    }
+
+    /// For commands: with one thread of its own, which ends with the process.
+    public convenience init(source: PeerSource, timeout: Duration, token: String? = nil) {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.init(source: source, timeout: timeout, token: token, eventLoop: group.next())
+    }
+
+    /// One round, waited for on the calling thread, which must not be the event loop's.
+    public func inspectAndWait() -> Inspection {
+        do {
+            return try inspect().wait()
+        } catch {
+            preconditionFailure("asking the peers cannot fail as a whole: \(error)")
+        }
+    }
+
+    /// One round. Never fails: what goes wrong is in the reports. Takes one deadline; two when the group must first be
+    /// learnt from one peer.
+    public func inspect() -> EventLoopFuture<Inspection> {
+        guard eventLoop.inEventLoop else { return eventLoop.flatSubmit { self.inspect() } }
+        switch source {
+        case .directory(let directory):
+            let quorum = [directory.regionName: directory.quorumSize]
+            return ask(directory.targets).map { Inspection(reports: $0, quorumInFile: quorum) }
+        case .api(let url):
+            return startingWith(url).map { Inspection(reports: $0) }
+        }
+    }
+
+    private func ask(_ targets: [PeerTarget]) -> EventLoopFuture<[PeerReport]> {
+        EventLoopFuture.whenAllSucceed(targets.map { ask($0) }, on: eventLoop)
+    }
+
+    /// Asks one API, and the peers that it or an earlier answer of its group told of.
+    private func startingWith(_ url: ServiceURL) -> EventLoopFuture<[PeerReport]> {
+        let itself = learnt.value.first { $0.api == url } ?? PeerTarget(region: nil, id: nil, api: url, origin: .given)
+        let known = learnt.value.filter { $0.api != url }
+        let first = ask(itself)
+        let others = ask(known)
+        let info = itself.id == nil ? getInfo(url) : eventLoop.makeSucceededFuture(nil)
+        return first.and(info).flatMap { report, info in
+            let (learnt, first) = self.learn(from: report, info: info, asked: url)
+            let new = learnt.filter { target in !known.contains { $0.id == target.id } }
+            return others.and(self.ask(new)).map { reports, newReports in
+                // The file's order is not known, so it is by id.
+                let all = [first] + (reports + newReports).filter { $0.target.id != first.target.id }
+                return all.sorted { ($0.target.id ?? -1) < ($1.target.id ?? -1) }
+            }
+        }
+    }
+
+    private func learn(
+        from report: PeerReport, info: GetInfoDocument?, asked: ServiceURL
+    ) -> (learnt: [PeerTarget], PeerReport) {
+        var report = report
+        // After the first answer it is known who else there is.
+        guard report.target.id == nil, let status = report.answer?.status else { return ([], report) }
+        report.target.region = status.peer.region
+        report.target.id = status.peer.id
+        let others = Neighbours.targets(of: status, info: info, asked: asked)
+        learnt.value = [report.target] + others
+        return (others, report)
+    }
+
+    private func getInfo(_ url: ServiceURL) -> EventLoopFuture<GetInfoDocument?> {
+        client.send(call(url, path: "/v1/producer_ha/get_info", origin: .given))
+            .map { $0.status == .ok ? try? GetInfoDocument(json: $0.body.readableBytesView) : nil }
+            .recover { _ in nil }
+    }
+
+    private func ask(_ target: PeerTarget) -> EventLoopFuture<PeerReport> {
+        guard let url = target.api else {
+            return eventLoop.makeSucceededFuture(PeerReport(target: target, outcome: .failed(.notListed)))
+        }
+        let start = NIODeadline.now()
+        let timeoutMS = timeoutMS
+        return client.send(call(url, path: "/v1/prodha/status", origin: target.origin))
+            .map { answer -> PeerReport in
+                let roundTrip = Milliseconds(nanoseconds: (NIODeadline.now() - start).nanoseconds)
+                do throws(PeerFailure) {
+                    let status = try Self.status(in: answer, from: target)
+                    let at = UTCInstant(unixMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+                    let answer = PeerAnswer(status: status, at: at, roundTrip: roundTrip)
+                    return PeerReport(target: target, outcome: .answered(answer))
+                } catch {
+                    return PeerReport(target: target, outcome: .failed(error))
+                }
+            }
+            .recover { error in
+                let failure =
+                    (error as? HTTPClientError)
+                    .map { PeerFailure($0, hostAndPort: url.endpoint.description, timeoutMS: timeoutMS) }
+                    ?? .cannotConnect("\(error)")
+                return PeerReport(target: target, outcome: .failed(failure))
+            }
+    }
+
+    private func call(_ url: ServiceURL, path: String, origin: PeerTarget.Origin) -> HTTPCall {
+        let scheme: HTTPURL.Scheme =
+            switch url.scheme {
+            case .http: .http
+            case .https: .https
+            }
+        var headers: HTTPHeaders = ["accept": "application/json"]
+        if let token {
+            switch origin {
+            case .file, .given: headers.add(name: "authorization", value: "Bearer \(token)")
+            case .derived, .hearsay: break
+            }
+        }
+        return HTTPCall(
+            .GET, HTTPURL(scheme: scheme, host: url.host, port: url.port, target: url.path + path), headers: headers,
+            timeout: .milliseconds(timeoutMS), maxAnswerBytes: Self.maxAnswerBytes)
+    }
+
+    private static func status(in answer: HTTPAnswer, from target: PeerTarget) throws(PeerFailure) -> StatusDocument {
+        let body = answer.body.readableBytesView
+        guard answer.status == .ok else {
+            let error = try? ErrorDocument(json: body)
+            throw .httpError(
+                status: Int(answer.status.code), name: error?.error.name,
+                message: error?.message ?? answer.status.reasonPhrase)
+        }
+        let status: StatusDocument
+        do {
+            // The version first: a later form may lack what this one has.
+            let version = try VersionOnly(json: body).schemaVersion
+            guard version == .current else { throw PeerFailure.otherSchemaVersion(version.number) }
+            status = try StatusDocument(json: body)
+        } catch let failure as PeerFailure {
+            throw failure
+        } catch {
+            throw .garbage("\(error)")
+        }
+        let isExpected =
+            (target.id ?? status.peer.id) == status.peer.id
+            && (target.region ?? status.peer.region) == status.peer.region
+        guard isExpected else { throw .someoneElse(region: status.peer.region, id: status.peer.id) }
+        return status
+    }
+}
+
+private struct VersionOnly: Document {
+    var schemaVersion: SchemaVersion
+
+    private enum CodingKeys: String, CodingKey {
+        case schemaVersion = "schema_version"
+    }
+}

@@ -1,0 +1,121 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Colours, or none.
+public struct Style: Hashable, Sendable {
+    public static let plain = Style(isColoured: false)
+    public static let coloured = Style(isColoured: true)
+
+    private let isColoured: Bool
+
+    func bold(_ text: String) -> String { painted(text, "1") }
+    func dim(_ text: String) -> String { painted(text, "2") }
+    func red(_ text: String) -> String { painted(text, "31") }
+    func yellow(_ text: String) -> String { painted(text, "33") }
+    func alarm(_ text: String) -> String { painted(text, "1;31") }
+
+    func verdict(_ verdict: ClusterView.Verdict, _ text: String) -> String {
+        switch verdict {
+        case .well: painted(text, "1;32")
+        case .degraded: painted(text, "1;33")
+        case .unreachable: painted(text, "1;31")
+        }
+    }
+
+    private func painted(_ text: String, _ code: String) -> String {
+        isColoured && !text.isEmpty ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text
+    }
+}
+
+/// Where standard output goes.
+public struct Terminal: Hashable, Sendable {
+    /// Used where the width cannot be told.
+    public static let defaultWidth = 100
+
+    public enum Kind: Hashable, Sendable {
+        /// A file, a pipe, nothing.
+        case none
+        /// It understands no escape sequences.
+        case dumb
+        case full
+    }
+
+    public var kind: Kind
+
+    public init(kind: Kind) { self.kind = kind }
+
+    public static func ofStandardOutput(environment: [String: String]) -> Terminal {
+        guard isatty(STDOUT_FILENO) == 1 else { return Terminal(kind: .none) }
+        let name = environment["TERM"] ?? ""
+        return Terminal(kind: name.isEmpty || name == "dumb" ? .dumb : .full)
+    }
+
+    /// As wide as it is now.
+    public var width: Int { size?.columns ?? Self.defaultWidth }
+
+    /// Nil: not a terminal, or it does not say.
+    public var size: (rows: Int, columns: Int)? {
+        guard kind != .none else { return nil }
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return (Int(size.ws_row), Int(size.ws_col))
+    }
+
+    /// Colours on a full terminal, unless the operator does not want them (`NO_COLOR` with any value but none).
+    public func style(noColor: Bool, environment: [String: String]) -> Style {
+        let isRefused = noColor || !(environment["NO_COLOR"] ?? "").isEmpty
+        return kind == .full && !isRefused ? .coloured : .plain
+    }
+}
+
+/// Standard output, written whole or not at all.
+public enum StandardOutput {
+    public struct Closed: Error, Hashable, Sendable, CustomStringConvertible {
+        public var number: Int32
+        /// Whoever read it has gone, and does not want to be told.
+        public var isBrokenPipe: Bool { number == EPIPE }
+        public var description: String {
+            "cannot write the result to standard output: \(String(cString: strerror(number)))"
+        }
+    }
+
+    public static func write(_ text: String) throws(Closed) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let (count, number) = rest.withUnsafeBytes { bytes in
+                let count = unistdWrite(STDOUT_FILENO, bytes.baseAddress, bytes.count)
+                return (count, errno)
+            }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if number == EAGAIN {
+                var waiting = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&waiting, 1, -1)
+            } else if number != EINTR {
+                throw Closed(number: number)
+            }
+        }
+    }
+}
+
+private func unistdWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
+}
+
+/// Waiting on the calling thread, for commands that have nothing else to do.
+public enum Pause {
+    public static func until(_ instant: ContinuousClock.Instant, _ clock: ContinuousClock) {
+        // A signal may end a sleep early.
+        while case let rest = clock.now.duration(to: instant), rest > .zero {
+            let (seconds, attoseconds) = rest.components
+            var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+            _ = nanosleep(&time, nil)
+        }
+    }
+}

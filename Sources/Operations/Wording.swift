@@ -1,0 +1,43 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+/// "1 error", "2 errors".
+func counted(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+/// "a", "a and b", "a, b and c".
+func enumeration(_ items: [String]) -> String {
+    guard let last = items.last else { return "" }
+    return items.count == 1 ? last : items.dropLast().joined(separator: ", ") + " and " + last
+}
+
+/// "peer 1", "peers 1 and 3".
+func peerNames(_ ids: [Int]) -> String {
+    (ids.count == 1 ? "peer " : "peers ") + enumeration(ids.map(String.init))
+}
+
+/// A duration for people: "312 ms", "5.2 s", "12 min", "3 h", "2 d".
+func span(_ duration: Double) -> String {
+    let milliseconds = max(0, duration)
+    switch milliseconds {
+    case ..<1000: return "\(Int(milliseconds)) ms"
+    case ..<10_000: return "\(Int(milliseconds / 1000)).\(Int(milliseconds / 100) % 10) s"
+    case ..<120_000: return "\(Int(milliseconds / 1000)) s"
+    case ..<7_200_000: return "\(Int(milliseconds / 60_000)) min"
+    case ..<172_800_000: return "\(Int(milliseconds / 3_600_000)) h"
+    default: return "\(Int(min(milliseconds / 86_400_000, 1e9))) d"
+    }
+}
+
+/// Text from elsewhere, safe for a terminal: no control characters, and of bounded length.
+func printable(_ text: String, limit: Int = 200) -> String {
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars.prefix(limit) {
+        let isControl =
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
+            default: false
+            }
+        result.append(isControl ? "?" : scalar)
+    }
+    let cut = text.unicodeScalars.count > limit
+    return String(result) + (cut ? "..." : "")
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Operations
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show every peer of every region, dead ones too, and where they disagree.",
+        discussion: """
+            Asks all peers at once, each with its own deadline. Above the table stands one sentence that says how things \
+            are; marks: * the leader, x a peer that gave no status, ! what is not well. \
+            Exit codes: 0 well, 2 degraded, 69 no peer reachable, 64 usage, 78 bad configuration.
+            """)
+
+    @OptionGroup var target: TargetOptions
+
+    @Flag(name: .shortAndLong, help: "Ask again every second, until ^C; the exit code is that of the last answers.")
+    var watch = false
+
+    func run() throws {
+        let environment = ProcessEnvironment.all
+        let inspector = try target.inspector(environment: environment)
+        let terminal = Terminal.ofStandardOutput(environment: environment)
+        let report = StatusReport(
+            format: target.output, style: terminal.style(noColor: target.noColor, environment: environment))
+        guard watch else {
+            let view = ClusterView(inspector.inspectAndWait())
+            try target.print(report.text(view, width: terminal.width))
+            throw ExitCode(view.verdict.exitCode)
+        }
+        try repeatedly(inspector, report, terminal)
+    }
+
+    private func repeatedly(_ inspector: Inspector, _ report: StatusReport, _ terminal: Terminal) throws {
+        let isPainted = terminal.kind == .full && target.output == .table
+        if isPainted { Cursor.hide() } else { Cursor.endOnInterrupt() }
+        defer { if isPainted { Cursor.show() } }
+        var screen = Screen()
+        let clock = ContinuousClock()
+        while true {
+            let next = clock.now + .seconds(1)
+            let view = ClusterView(inspector.inspectAndWait())
+            Cursor.setExitCode(view.verdict.exitCode)
+            if isPainted {
+                let size = terminal.size ?? (rows: 24, columns: terminal.width)
+                let lines = StatusScreen(width: size.columns, style: report.style).lines(view)
+                try target.print(screen.repaint(lines, rows: size.rows, columns: size.columns))
+            } else {
+                try target.print(report.text(view, width: terminal.width, series: .repeated))
+            }
+            Pause.until(next, clock)
+        }
+    }
+}

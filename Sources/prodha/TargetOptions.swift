@@ -1,0 +1,85 @@
+import ArgumentParser
+import Operations
+
+/// What every command that asks peers takes.
+struct TargetOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A configuration file: all peers of all its regions. (environment: PRODHA_CONFIG)", valueName: "file"))
+    var config: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "One peer's API; the other peers are learnt from it. (environment: PRODHA_PEER)", valueName: "host:port"))
+    var peer: String?
+
+    @Option(name: .long, help: ArgumentHelp("How long each peer may take: 2, 2s or 500ms.", valueName: "time"))
+    var timeout = Timeout(milliseconds: 2000)
+
+    @Option(name: .shortAndLong, help: "How to print the result.")
+    var output = OutputFormat.table
+
+    @Flag(name: .long, help: "No colours. (environment: NO_COLOR)")
+    var noColor = false
+
+    /// Whom to ask. Says on standard error what is wrong, in JSON where that is asked for, and ends the command.
+    func source(environment: [String: String]) throws -> PeerSource {
+        do throws(TargetError) {
+            return try TargetChoice(config: config, peer: peer).source(environment: environment)
+        } catch {
+            if output == .json {
+                StandardError.write(error.document.json() + "\n")
+            } else {
+                for finding in error.findings { StandardError.write("\(finding)\n") }
+                StandardError.write("prodha: \(error)\n")
+            }
+            throw ExitCode(error.exitCode)
+        }
+    }
+
+    func inspector(environment: [String: String]) throws -> Inspector {
+        let token = environment["PRODHA_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
+        return Inspector(source: try source(environment: environment), timeout: timeout.duration, token: token)
+    }
+
+    /// Prints a result. A reader that has gone is not told, but the command has failed.
+    func print(_ text: String) throws {
+        do throws(StandardOutput.Closed) {
+            try StandardOutput.write(text)
+        } catch {
+            if !error.isBrokenPipe {
+                let document = Tree.error(name: "output_failed", message: "\(error)", exitCode: 1)
+                StandardError.write(output == .json ? document.json() + "\n" : "prodha: \(error)\n")
+            }
+            throw ExitCode.failure
+        }
+    }
+}
+
+/// A time on the command line: seconds, or with `s` or `ms`.
+struct Timeout: ExpressibleByArgument {
+    static let range = 10...300_000
+
+    let milliseconds: Int
+
+    init(milliseconds: Int) { self.milliseconds = milliseconds }
+
+    init?(argument: String) {
+        let isMilliseconds = argument.hasSuffix("ms")
+        let number =
+            isMilliseconds ? argument.dropLast(2) : argument.hasSuffix("s") ? argument.dropLast() : argument[...]
+        guard let value = Double(number), value.isFinite else { return nil }
+        let milliseconds = (isMilliseconds ? value : value * 1000).rounded()
+        guard milliseconds >= Double(Self.range.lowerBound), milliseconds <= Double(Self.range.upperBound) else {
+            return nil
+        }
+        self.milliseconds = Int(milliseconds)
+    }
+
+    var duration: Duration { .milliseconds(milliseconds) }
+    var defaultValueDescription: String { milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms" }
+}
+
+extension OutputFormat: ExpressibleByArgument {}
