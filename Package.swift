@@ -73,6 +73,11 @@ let tests: [Target] = [
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(
+        name: "StorageTests",
+        dependencies: [
+            "CSQLite", "ProducerHA", "Raft", "Storage", product("NIOConcurrencyHelpers", "swift-nio"),
+        ]),
+    .testTarget(
         name: "OperationsTests",
         dependencies: [
             "API", "Configuration", "HTTP", "Operations", product("Logging", "swift-log"),

@@ -23,7 +23,11 @@ public final class DataDirectory {
         lock = descriptor
     }
 
-    deinit { close(lock) }
+    deinit {
+        // A child that has not called exec yet shares the descriptor, and with it the lock.
+        flock(lock, LOCK_UN)
+        close(lock)
+    }
 
     private static func make(_ path: String) throws(StoreError) {
         guard !path.isEmpty else { throw .cannotOpen(path: path, reason: "the path is empty") }

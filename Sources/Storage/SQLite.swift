@@ -13,8 +13,8 @@ final class Database {
 
     init(path: String) throws(StoreError) {
         self.path = path
-        // SQLite takes an empty file for a new database and would delete the log that belongs to what was there.
-        guard Self.size(of: path) > 0 || Self.size(of: path + "-wal") == 0 else {
+        // SQLite takes a file of up to one byte for a new database and would delete the log of what was there.
+        guard Self.size(of: path) > 1 || Self.size(of: path + "-wal") == 0 else {
             throw .damaged(path: path, reason: "it is empty or missing, but \(path)-wal is not")
         }
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE

@@ -33,7 +33,8 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case .damaged(let path, let reason):
             "\(path) is damaged: \(reason). Move the directory away and start again: "
                 + "the peer joins empty and catches up from the leader before it votes."
-        case .full(let path): "no room to write \(path). Nothing was written. Free some space; the peer goes on by itself."
+        case .full(let path):
+            "no room to write \(path). Nothing was written. Free some space; the peer goes on by itself."
         case .failed(let operation, let reason):
             "\(operation) failed: \(reason). The peer stops, since it cannot know what reached the disk."
         }

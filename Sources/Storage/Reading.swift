@@ -1,0 +1,97 @@
+import ProducerHA
+import Raft
+
+extension Store {
+    /// What the store holds, without the entries.
+    public struct Contents: Sendable {
+        public var hardState: HardState
+        public var base: (index: LogIndex, term: Term)
+        public var terms: [TermRun]
+        public var lastIndex: LogIndex
+        public var snapshot: Snapshot?
+        public var flag: FlagRecord
+    }
+
+    /// Reads all but the payloads, and checks that it fits together.
+    public func contents() throws(StoreError) -> Contents {
+        let (state, base) = (peer.state, peer.base)
+        var snapshot: Snapshot?
+        try database.query("SELECT i, term, state_sum, sum, state FROM snapshot") { (row) throws(StoreError) in
+            let found = Snapshot(index: row.number(0), term: row.number(1), state: row.blob(4))
+            guard row.signed(3) == row.checksum(0..<3), row.signed(2) == Checksum.of(found.state) else {
+                throw damaged("the snapshot is not what was written")
+            }
+            snapshot = found
+            return false
+        }
+        var terms: [TermRun] = []
+        var (lastIndex, lastTerm) = base
+        try outlines(from: base.index + 1, through: .max, prefix: 0) { outline in
+            let entry = outline.entry
+            if entry.term != terms.last?.term { terms.append(TermRun(first: entry.index, term: entry.term)) }
+            (lastIndex, lastTerm) = (entry.index, max(lastTerm, entry.term))
+            return true
+        }
+        let areAscending = zip(terms, terms.dropFirst()).allSatisfy { $0.term < $1.term }
+        guard areAscending, terms.first.map({ $0.term >= base.term }) ?? true, lastTerm <= state.term else {
+            throw damaged(
+                "the terms of the log, from \(base.term) to \(lastTerm), do not fit the peer's, \(state.term)")
+        }
+        let snapshotIndex = snapshot?.index ?? 0
+        guard state.commit <= lastIndex, snapshotIndex <= lastIndex, snapshotIndex >= base.index else {
+            throw damaged(
+                "entries from above \(base.index) to \(lastIndex), commit index \(state.commit), "
+                    + "snapshot at \(snapshotIndex)")
+        }
+        return Contents(
+            hardState: state, base: base, terms: terms, lastIndex: lastIndex, snapshot: snapshot, flag: peer.flag)
+    }
+
+    /// Consecutive entries from `first` on, until `bytes` of payload are reached, but one at least if there is one. None
+    /// where `first` is dropped.
+    public func entries(from first: LogIndex, through last: LogIndex, bytes: Int = .max) throws(StoreError) -> [Entry] {
+        var entries: [Entry] = []
+        var size = 0
+        try read(select, from: first, through: last) { (outline, payloadSum) throws(StoreError) in
+            size += outline.size
+            if size > bytes && !entries.isEmpty { return false }
+            guard outline.entry.payload.count == outline.size, Checksum.of(outline.entry.payload) == payloadSum else {
+                throw damaged("the payload of entry \(outline.entry.index) is not what was written")
+            }
+            entries.append(outline.entry)
+            return true
+        }
+        return entries
+    }
+
+    /// Consecutive entries from `first` on with only the first `prefix` bytes of their payloads, which are not checked.
+    /// None where `first` is dropped.
+    public func outlines(
+        from first: LogIndex, through last: LogIndex, prefix: Int, _ body: (EntryOutline) -> Bool
+    ) throws(StoreError) {
+        try read(outline, from: first, through: last, Int64(prefix)) { outline, _ in body(outline) }
+    }
+
+    private func read(
+        _ statement: Statement, from first: LogIndex, through last: LogIndex, _ more: Int64...,
+        body: (EntryOutline, _ payloadSum: Int64?) throws(StoreError) -> Bool
+    ) throws(StoreError) {
+        guard first <= last, first > peer.base.index else { return }
+        var next = first
+        try statement.query([Int64(clamping: first), Int64(clamping: last)] + more) { (row) throws(StoreError) in
+            guard row.number(0) == next, row.signed(6) == row.checksum(0..<6) else {
+                throw damaged("entry \(next) is not what was written")
+            }
+            next += 1
+            let entry = Entry(
+                index: row.number(0), term: row.number(1),
+                kind: EntryKind(rawValue: UInt8(truncatingIfNeeded: row.number(2))),
+                payload: row.blob(7))
+            let height = row.signed(3).map { UInt32(truncatingIfNeeded: $0) }
+            return try body(
+                EntryOutline(entry: entry, size: Int(clamping: row.number(4)), height: height), row.signed(5))
+        }
+    }
+
+    private func damaged(_ reason: String) -> StoreError { .damaged(path: database.path, reason: reason) }
+}
