@@ -47,7 +47,12 @@ let layers: [Target] = [
             "API", "Configuration", "HTTP", product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
             product("NIOHTTP1", "swift-nio"),
         ]),
-    .target(name: "Lab", dependencies: ["API", "Antelope", "Configuration", "HTTP", "Operations"]),
+    .target(
+        name: "Lab",
+        dependencies: [
+            "API", "Antelope", "HTTP", product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"),
+        ]),
     .executableTarget(
         name: "prodha",
         dependencies: [
@@ -72,10 +77,18 @@ let tests: [Target] = [
             product("NIOCore", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
+    .testTarget(name: "AcceptanceTests", dependencies: ["Antelope"], path: "Tests/Acceptance"),
     .testTarget(
         name: "StorageTests",
         dependencies: [
             "CSQLite", "ProducerHA", "Raft", "Storage", product("NIOConcurrencyHelpers", "swift-nio"),
+        ]),
+    .testTarget(
+        name: "LabTests",
+        dependencies: [
+            "API", "Antelope", "HTTP", "Lab", product("Logging", "swift-log"),
+            product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
     .testTarget(
         name: "OperationsTests",

@@ -109,6 +109,8 @@ public struct StatusDocument: Document {
     public struct OtherPeer: Codable, Hashable, Sendable {
         public var id: Int
         public var address: String
+        /// Where its HTTP API is reached, so that tools that know one peer find the others.
+        @Nullable public var api: String?
         public var connected: Bool
         /// Null before the first contact.
         @Nullable public var lastContactMS: Milliseconds?
@@ -119,11 +121,12 @@ public struct StatusDocument: Document {
         public var state: PeerLinkState
 
         public init(
-            id: Int, address: String, connected: Bool, lastContactMS: Milliseconds? = nil,
+            id: Int, address: String, api: String? = nil, connected: Bool, lastContactMS: Milliseconds? = nil,
             matchIndex: UInt64? = nil, rttMS: Milliseconds? = nil, state: PeerLinkState
         ) {
             self.id = id
             self.address = address
+            self.api = api
             self.connected = connected
             self.lastContactMS = lastContactMS
             self.matchIndex = matchIndex
@@ -132,7 +135,7 @@ public struct StatusDocument: Document {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case id, address, connected, state
+            case id, address, api, connected, state
             case lastContactMS = "last_contact_ms"
             case matchIndex = "match_index"
             case rttMS = "rtt_ms"

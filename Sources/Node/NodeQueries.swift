@@ -1,5 +1,6 @@
 import API
 import Antelope
+import Configuration
 import HTTP
 import NIOCore
 import ProducerHA
@@ -82,7 +83,7 @@ extension Node {
                 role: role, term: raft.term, leaderID: Int(leaderID), commitIndex: raft.commitIndex,
                 appliedIndex: replica.state.index, lastIndex: raft.lastIndex, snapshotIndex: replica.snapshotIndex,
                 quorumSize: settings.raft.quorum, lease: lease),
-            peers: settings.peers.filter { $0.id != raft.settings.id.value }.map { other(PeerID($0.id), $0.address.description, now) },
+            peers: settings.peers.filter { $0.id != raft.settings.id.value }.map { other($0, now) },
             production: .init(
                 regionActive: region.activity == .active, epoch: region.epoch, paused: region.isPaused,
                 canProduce: obstacle == nil, reason: obstacle.map { CanProduceReason(rawValue: $0.name) },
@@ -93,7 +94,8 @@ extension Node {
                 }))
     }
 
-    private func other(_ peer: PeerID, _ address: String, _ now: Instant) -> StatusDocument.OtherPeer {
+    private func other(_ configured: Peer, _ now: Instant) -> StatusDocument.OtherPeer {
+        let peer = PeerID(configured.id)
         let link = links?.links[peer]
         let progress = replica.raft.progress[peer]
         let isConnected = link?.connectedSince != nil
@@ -108,7 +110,8 @@ extension Node {
             }
         }
         return .init(
-            id: peer.value, address: address, connected: isConnected,
+            id: peer.value, address: configured.address.description, api: configured.api.description,
+            connected: isConnected,
             lastContactMS: heard[peer].map { Milliseconds(now - $0) }, matchIndex: progress?.match,
             rttMS: (link?.roundTrip ?? progress?.roundTrip).map { Milliseconds($0) }, state: state)
     }

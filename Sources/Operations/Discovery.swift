@@ -19,9 +19,9 @@ public struct PeerTarget: Hashable, Sendable {
         case file
         /// The operator named its API.
         case given
-        /// Another peer told of it; its API's address is worked out from its address in the group.
+        /// Another peer told of it and of its API's address.
         case derived
-        /// Another peer told of it and the file does not list it, so that nobody knows where its API is.
+        /// Another peer told of it, and nobody told where its API is.
         case hearsay
     }
 
@@ -181,30 +181,13 @@ extension Tree {
     }
 }
 
-/// Works out where the peers of a group have their APIs from what one of them says.
-enum Neighbours {
-    /// - Parameters:
-    ///   - info: its `get_info`, if it gave one: it alone tells the listening ports.
-    static func targets(of status: StatusDocument, info: GetInfoDocument?, asked: ServiceURL) -> [PeerTarget] {
-        let ports = Dictionary((info?.peers ?? []).map { ($0.id, $0.listeningPort) }) { first, _ in first }
-        func listeningPort(_ id: Int, _ address: HostPort) -> Int {
-            ports[id].flatMap { (1...65535).contains($0) ? $0 : nil } ?? address.port
-        }
-        // Peers of one group are configured alike: what lies between the two ports of this one holds for the others.
-        var step = Configuration.Defaults.portStep
-        if let address = try? HostPort(parsing: status.peer.address),
-            let api = try? ServiceURL(parsing: status.peer.api)
-        {
-            step = api.port - listeningPort(status.peer.id, address)
-        }
-        return status.peers.prefix(ClusterView.maxHearsay).map { other in
-            var target = PeerTarget(region: status.peer.region, id: other.id, api: nil, origin: .hearsay)
-            guard let address = try? HostPort(parsing: other.address) else { return target }
-            let port = listeningPort(other.id, address) + step
-            guard (1...65535).contains(port) else { return target }
-            target.api = ServiceURL(scheme: asked.scheme, endpoint: HostPort(host: address.host, port: port))
-            target.origin = .derived
-            return target
+extension StatusDocument {
+    /// The other peers of the group that this peer tells of.
+    var neighbours: [PeerTarget] {
+        peers.prefix(ClusterView.maxHearsay).map { other in
+            let api = other.api.flatMap { try? ServiceURL(parsing: $0) }
+            return PeerTarget(
+                region: peer.region, id: other.id, api: api, origin: api == nil ? .hearsay : .derived)
         }
     }
 }

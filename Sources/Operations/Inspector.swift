@@ -76,9 +76,8 @@ public final class Inspector: Sendable {
         let known = learnt.value.filter { $0.api != url }
         let first = ask(itself)
         let others = ask(known)
-        let info = itself.id == nil ? getInfo(url) : eventLoop.makeSucceededFuture(nil)
-        return first.and(info).flatMap { report, info in
-            let (learnt, first) = self.learn(from: report, info: info, asked: url)
+        return first.flatMap { report in
+            let (learnt, first) = self.learn(from: report)
             let new = learnt.filter { target in !known.contains { $0.id == target.id } }
             return others.and(self.ask(new)).map { reports, newReports in
                 // The file's order is not known, so it is by id.
@@ -88,23 +87,15 @@ public final class Inspector: Sendable {
         }
     }
 
-    private func learn(
-        from report: PeerReport, info: GetInfoDocument?, asked: ServiceURL
-    ) -> (learnt: [PeerTarget], PeerReport) {
+    private func learn(from report: PeerReport) -> (learnt: [PeerTarget], PeerReport) {
         var report = report
         // After the first answer it is known who else there is.
         guard report.target.id == nil, let status = report.answer?.status else { return ([], report) }
         report.target.region = status.peer.region
         report.target.id = status.peer.id
-        let others = Neighbours.targets(of: status, info: info, asked: asked)
+        let others = status.neighbours
         learnt.value = [report.target] + others
         return (others, report)
-    }
-
-    private func getInfo(_ url: ServiceURL) -> EventLoopFuture<GetInfoDocument?> {
-        client.send(call(url, path: "/v1/producer_ha/get_info", origin: .given))
-            .map { $0.status == .ok ? try? GetInfoDocument(json: $0.body.readableBytesView) : nil }
-            .recover { _ in nil }
     }
 
     private func ask(_ target: PeerTarget) -> EventLoopFuture<PeerReport> {

@@ -13,7 +13,7 @@ struct Prodha: ParsableCommand {
             and every block is committed by a quorum before anyone sees it.
             """,
         version: "prodha \(Version.current)",
-        subcommands: [RunCommand.self, StatusCommand.self, ValidateCommand.self]
+        subcommands: [RunCommand.self, StatusCommand.self, ValidateCommand.self, DemoCommand.self]
     )
 }
 

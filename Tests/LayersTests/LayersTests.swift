@@ -14,7 +14,7 @@ private let permitted: [String: Set<String>] = [
     "API": [],
     "Node": ["Configuration", "Raft", "Antelope", "ProducerHA", "Storage", "Transport", "HTTP", "API"],
     "Operations": ["Configuration", "HTTP", "API"],
-    "Lab": ["Configuration", "Antelope", "HTTP", "API", "Operations"],
+    "Lab": ["Antelope", "HTTP", "API"],
     "prodha": ["Configuration", "Node", "Operations", "Lab"],
 ]
 

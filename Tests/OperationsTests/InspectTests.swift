@@ -177,7 +177,7 @@ private func directory(_ region: String, _ ports: [Int], others: [Region] = []) 
         #expect(inspection.reports[0].failure?.name == "cannot_be_called")
     }
 
-    /// Three peers whose listening ports are their API ports plus 7, the third of which is down.
+    /// Three peers that tell each other's APIs, the third of which is down.
     private func group() async throws -> [Int] {
         let shared = SharedPorts()
         var ports: [Int] = []
@@ -185,15 +185,6 @@ private func directory(_ region: String, _ ports: [Int], others: [Region] = []) 
             ports.append(
                 try await net.serve { path, token in
                     let ports = shared.ports
-                    if path == "/v1/producer_ha/get_info" {
-                        return GetInfoDocument(
-                            isActiveRaftCluster: true, quorumSize: 2, lastCommittedBlockNum: 1, leaderID: 1,
-                            peers: ports.enumerated().map {
-                                // The listening port differs from the address's.
-                                .init(id: $0 + 1, address: "127.0.0.1:\(30000 + $0)", listeningPort: $1 + 7)
-                            }
-                        ).json()
-                    }
                     if token == "Bearer secret", id != 1 { return Array("the token was told to a stranger".utf8) }
                     var said = id == 1 ? Said.leader(1) : .follower(id) { $0.leader = 1 }
                     said.members = [1, 2, 3]
@@ -201,7 +192,7 @@ private func directory(_ region: String, _ ports: [Int], others: [Region] = []) 
                     status.peer.address = "127.0.0.1:\(30000 + id - 1)"
                     status.peer.api = "http://127.0.0.1:\(ports[id - 1])"
                     for index in status.peers.indices {
-                        status.peers[index].address = "127.0.0.1:\(30000 + status.peers[index].id - 1)"
+                        status.peers[index].api = "http://127.0.0.1:\(ports[status.peers[index].id - 1])"
                     }
                     return status.json()
                 })
@@ -234,8 +225,8 @@ private func directory(_ region: String, _ ports: [Int], others: [Region] = []) 
                 var status = Said.leader(1).status
                 status.peer.address = "127.0.0.1:\(ports[1] - 1)"
                 status.peer.api = "http://127.0.0.1:\(ports[1] - 1)"
-                status.peers[0].address = "127.0.0.1:\(ports[1])"
-                status.peers[1].address = "127.0.0.1:\(ports[2])"
+                status.peers[0].api = "http://127.0.0.1:\(ports[1])"
+                status.peers[1].api = "http://127.0.0.1:\(ports[2])"
                 return status.json()
             }
             return Array("no".utf8)
@@ -314,18 +305,12 @@ private func directory(_ region: String, _ ports: [Int], others: [Region] = []) 
 }
 
 @Suite struct NeighbourTests {
-    @Test func aPortThatIsNoneIsNotUsed() throws {
+    @Test func anAPIThatIsNoneIsNotAsked() throws {
         var status = Said.leader(1).status
-        status.peer.address = "10.0.0.1:60000"
-        status.peer.api = "http://10.0.0.1:61000"
-        status.peers[0].address = "10.0.0.2:65000"
-        status.peers[1].address = "nonsense"
-        let info = GetInfoDocument(
-            isActiveRaftCluster: true, quorumSize: 2, lastCommittedBlockNum: 0, leaderID: 1,
-            peers: [.init(id: 1, address: "", listeningPort: .max), .init(id: 2, address: "", listeningPort: .min)])
-        let targets = Neighbours.targets(of: status, info: info, asked: try ServiceURL(parsing: "x:1"))
-        #expect(targets.map(\.id) == [2, 3])
-        #expect(targets.map(\.api) == [nil, nil])
-        #expect(targets.map(\.origin) == [.hearsay, .hearsay])
+        status.peers[0].api = nil
+        status.peers[1].api = "nonsense"
+        #expect(status.neighbours.map(\.id) == [2, 3])
+        #expect(status.neighbours.map(\.api) == [nil, nil])
+        #expect(status.neighbours.map(\.origin) == [.hearsay, .hearsay])
     }
 }

@@ -1,0 +1,57 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+/// What is left to say at the end.
+struct DemoSummary: Sendable {
+    let story: DemoStory
+    /// Nil when the logs were not compared, because the end was asked for twice.
+    let verdict: ChainAudit.Verdict?
+    /// Where the data is, if it stays.
+    let keptIn: String?
+    let took: Duration
+
+    var isGood: Bool { verdict?.isGood == true }
+
+    var lines: [ScreenLine] {
+        var lines = [ScreenLine("prodha demo: \(took.text(decimals: 1)), \(story.ids.count) peers", .strong)]
+        func row(_ label: String, _ text: String, _ look: Span.Look = .plain) {
+            var line = ScreenLine("  " + label.left(23), .faint)
+            line.add(text, look)
+            lines.append(line)
+        }
+        let heights = story.firstNumber.flatMap { first in story.head.map { " (heights \(first) to \($0))" } } ?? ""
+        row("blocks committed", "\(story.blocks)\(heights)")
+        row("leaders killed", "\(story.leadersKilled)")
+        if let median = story.gaps.median, let longest = story.gaps.max() {
+            row("no block for", "median \(median.text()), longest \(longest.text()) around a leader's death")
+        }
+        row("longest gap at all", "\(story.longestGap.text()); a block is due every \(story.grid.interval.text())")
+        let slots = story.firstSlot.flatMap { first in story.lastSlot.map { $0 - first + 1 } } ?? 0
+        row("slots missed", "\(story.missedSlots(at: took)) of \(slots)")
+        guard let verdict else {
+            row("heights with two ids", "not checked: stopped before the logs were compared", .bad)
+            return lines + kept
+        }
+        let forks = verdict.heightsWithTwoIDs
+        row(
+            "heights with two ids",
+            "\(forks.count) of \(verdict.heights), in the logs of \(named(verdict.peersRead))" + examples(forks),
+            forks.isEmpty ? .good : .bad)
+        row(
+            "acknowledged, lost", "\(verdict.missing.count)" + examples(verdict.missing),
+            verdict.missing.isEmpty ? .good : .bad)
+        if verdict.dropped > 0 {
+            row("not checked", "\(count(verdict.dropped, "block")), older than every log")
+        }
+        if !verdict.unread.isEmpty { row("could not be read", "the log of \(named(verdict.unread))", .bad) }
+        return lines + kept
+    }
+
+    private var kept: [ScreenLine] {
+        keptIn.map { [ScreenLine("  " + "data and logs".left(23) + $0)] } ?? []
+    }
+
+    private func examples(_ heights: [UInt32]) -> String {
+        guard !heights.isEmpty else { return "" }
+        return ": " + heights.prefix(5).map { "\($0)" }.joined(separator: ", ") + (heights.count > 5 ? ", ..." : "")
+    }
+}

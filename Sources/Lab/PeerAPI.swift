@@ -1,0 +1,49 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import API
+import HTTP
+import NIOCore
+import NIOHTTP1
+
+/// Calls to one peer's HTTP API.
+struct PeerAPI: Sendable {
+    let port: Int
+    let client: HTTPClient
+
+    private func url(_ target: String) -> HTTPURL { HTTPURL(host: "127.0.0.1", port: port, target: target) }
+
+    /// Nil for whatever is not that document.
+    func get<Answer: Document>(_ type: Answer.Type, _ target: String, timeout: TimeAmount) async -> Answer? {
+        guard let answer = try? await client.send(HTTPCall(.GET, url(target), timeout: timeout)), answer.status == .ok
+        else { return nil }
+        return try? Answer(json: answer.body.readableBytesView)
+    }
+
+    /// For calls that may be repeated.
+    func post(
+        _ target: String, headers: HTTPHeaders, body: ByteBuffer, timeout: TimeAmount
+    ) async throws(HTTPClientError) -> HTTPAnswer {
+        try await client.send(
+            HTTPCall(.POST, url(target), headers: headers, body: body, timeout: timeout, repetition: .harmless))
+    }
+
+    func status(timeout: TimeAmount) async -> StatusDocument? {
+        await get(StatusDocument.self, "/v1/prodha/status", timeout: timeout)
+    }
+
+    private static let logPage = 1000
+
+    /// The peer's whole committed log, page by page; false when it did not give all of it.
+    func log(timeout: TimeAmount, _ take: ([LogEntryDocument]) -> Void) async -> Bool {
+        var next: UInt64 = 1
+        while true {
+            guard
+                let page = await get(
+                    LogDocument.self, "/v1/prodha/log?from=\(next)&limit=\(Self.logPage)", timeout: timeout)
+            else { return false }
+            take(page.entries)
+            guard let last = page.entries.last else { return max(next, page.firstIndex) > page.commitIndex }
+            if last.index >= page.commitIndex { return true }
+            next = last.index + 1
+        }
+    }
+}

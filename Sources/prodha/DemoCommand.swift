@@ -1,0 +1,71 @@
+import ArgumentParser
+import Lab
+
+struct DemoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Watch a group of three peers lose its leader and go on.",
+        discussion: """
+            Starts three peers on loopback and a block producer that has a block committed every half second. Kills the \
+            leader with SIGKILL, shows who took over and how long no block was committed, brings the peer back, and \
+            goes on with the next leader. Kill a peer yourself while it runs: the screen names the processes. \
+            On a terminal it paints a live screen, else it prints a line per event. \
+            At the end it compares the logs of all peers. \
+            Exit codes: 0 no height has two blocks and every acknowledged block is there; 1 otherwise, or it could not \
+            run. ^C ends it in order, a second ^C at once.
+            """)
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where configuration, data and logs are kept and left behind. Default: a fresh directory in $TMPDIR or "
+                + "/tmp, removed at the end unless something went wrong.", valueName: "directory"))
+    var directory: String?
+
+    @Option(name: .long, help: ArgumentHelp("End after so long. Default: at ^C.", valueName: "seconds"))
+    var duration: Double?
+
+    @Option(name: .long, help: ArgumentHelp("From one leader's death to the next.", valueName: "seconds"))
+    var killEvery: Double = 8
+
+    @Flag(name: .long, help: "Kill nobody.")
+    var noKill = false
+
+    @Option(name: .long, help: ArgumentHelp("From one block to the next.", valueName: "milliseconds"))
+    var blockIntervalMS: Int64 = 500
+
+    @Flag(name: .long, help: "No colours; NO_COLOR does the same.")
+    var noColor = false
+
+    @Option(name: .long, help: .hidden)
+    var peerOf: Int32?
+
+    @Argument(parsing: .postTerminator, help: .hidden)
+    var peerArguments: [String] = []
+
+    func validate() throws {
+        if let duration, !(1...1_000_000).contains(duration) {
+            throw ValidationError("--duration is a number of seconds from 1 to 1000000")
+        }
+        guard (1...86_400).contains(killEvery) else {
+            throw ValidationError("--kill-every is a number of seconds from 1 to 86400")
+        }
+        let intervals = DemoOptions.blockIntervalsMS
+        guard intervals.contains(blockIntervalMS) else {
+            throw ValidationError(
+                "--block-interval-ms is a number of milliseconds from \(intervals.lowerBound) to "
+                    + "\(intervals.upperBound)")
+        }
+    }
+
+    func run() throws {
+        if let peerOf { throw ExitCode(Leash.become(peerArguments, of: peerOf)) }
+        var options = DemoOptions()
+        options.directory = directory
+        options.duration = duration.map { .milliseconds(Int64($0 * 1000)) }
+        options.killEvery = noKill ? nil : .milliseconds(Int64(killEvery * 1000))
+        options.blockIntervalMS = blockIntervalMS
+        options.usesColor = !noColor
+        throw ExitCode(Demo.run(options, environment: ProcessEnvironment.all))
+    }
+}
