@@ -33,8 +33,8 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
                 snapshotIndex: 0, quorumSize: 2, lease: .init(held: true, remainingMS: 712, expiryMS: 750)),
             peers: [
                 .init(
-                    id: 2, address: "10.0.0.2:9000", connected: true, lastContactMS: 13, matchIndex: 120,
-                    rttMS: 0.4, state: .replicating)
+                    id: 2, address: "10.0.0.2:9000", api: "10.0.0.2:10000", connected: true, lastContactMS: 13,
+                    matchIndex: 120, rttMS: 0.4, state: .replicating)
             ],
             production: .init(
                 regionActive: true, epoch: 3, paused: false, canProduce: true, reason: nil,
@@ -51,8 +51,8 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
              "raft": {"role": "leader", "term": 7, "leader_id": 1, "commit_index": 120, "applied_index": 120,
                       "last_index": 120, "snapshot_index": 0, "quorum_size": 2,
                       "lease": {"held": true, "remaining_ms": 712, "expiry_ms": 750}},
-             "peers": [{"id": 2, "address": "10.0.0.2:9000", "connected": true, "last_contact_ms": 13,
-                        "match_index": 120, "rtt_ms": 0.4, "state": "replicating"}],
+             "peers": [{"id": 2, "address": "10.0.0.2:9000", "api": "10.0.0.2:10000", "connected": true,
+                        "last_contact_ms": 13, "match_index": 120, "rtt_ms": 0.4, "state": "replicating"}],
              "production": {"region_active": true, "epoch": 3, "paused": false, "can_produce": true, "reason": null,
                             "head": {"block_num": 1034, "block_id": "\(id1034)",
                                      "committed_at": "1970-01-01T00:00:00.000Z"}},

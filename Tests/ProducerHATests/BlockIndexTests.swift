@@ -1,0 +1,37 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import ProducerHA
+import Raft
+import Testing
+
+@Suite struct BlockIndexTests {
+    /// Against a plain dictionary: consecutive blocks, gaps of either kind, new bases, and entries that are dropped.
+    @Test(arguments: 1...40 as ClosedRange<UInt64>) func answersAsADictionaryWould(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        var blocks = BlockIndex()
+        var model: [UInt32: LogIndex] = [:]
+        var (number, index): (UInt32, LogIndex) = (100, 0)
+        for _ in 0..<400 {
+            index += Int.random(in: 0..<5, using: &random) == 0 ? .random(in: 2...4, using: &random) : 1
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0: number += .random(in: 2...5, using: &random)
+            case 1: number = max(2, number) - .random(in: 0...min(10, number - 2), using: &random)
+            default: number += 1
+            }
+            blocks.append(number: number, index: index)
+            for height in model.keys where height >= number { model[height] = nil }
+            model[number] = index
+            if Int.random(in: 0..<15, using: &random) == 0 {
+                let through = LogIndex.random(in: 0...index, using: &random)
+                blocks.drop(through: through)
+                model = model.filter { $0.value > through }
+            }
+            for height in (number > 60 ? number - 60 : 0)...(number + 3) {
+                #expect(blocks.index(ofHeight: height) == model[height], "height \(height)")
+            }
+            #expect(blocks.lowest == model.keys.min())
+        }
+        blocks.removeAll()
+        #expect(blocks.lowest == nil)
+    }
+}

@@ -1,0 +1,197 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Antelope
+import ProducerHA
+import Raft
+import Testing
+
+@Suite struct GroupStateTests {
+    private final class Group {
+        var state = GroupState()
+
+        func apply(_ kind: EntryKind, _ payload: [UInt8] = []) -> Applied {
+            state.apply(Entry(index: state.index + 1, term: 3, kind: kind, payload: payload))
+        }
+
+        func found(_ producers: ChainProducers = .sole) throws {
+            let id = try #require(GroupID(bytes: Array(1...16)))
+            #expect(apply(.settings, GroupSettings(groupID: id, producers: producers).encoded()) == .accepted)
+        }
+
+        func change(
+            expects: UInt64, epoch: UInt64, _ activity: RegionActivity = .active, isPaused: Bool = false,
+            base: [UInt8]? = nil
+        ) -> Applied {
+            apply(
+                .region,
+                RegionChange(expects: expects, epoch: epoch, activity: activity, isPaused: isPaused, base: base)
+                    .encoded())
+        }
+    }
+
+    @Test func soleProducersBlocksFollowEachOther() throws {
+        let group = Group()
+        try group.found()
+        let first = try Chain.block(on: nil, slot: 10)
+        #expect(group.apply(.block, first) == .accepted)
+        let head = try #require(group.state.head)
+        #expect(head.block.number == 100)
+        #expect(head.bytes == first)
+        #expect(head.index == 2)
+        let second = try Chain.block(on: head.block, slot: 11)
+        #expect(group.apply(.block, second) == .accepted)
+        #expect(group.apply(.block, second) == .refused(.stale))
+        #expect(group.apply(.block, first) == .refused(.stale))
+        #expect(group.apply(.block, try Chain.block(on: head.block, slot: 12)) == .refused(.conflictsWithHead))
+        let third = try Chain.ref(try Chain.block(on: try Chain.ref(second), slot: 12))
+        #expect(group.apply(.block, try Chain.block(on: third, slot: 13)) == .refused(.unlinkable))
+        #expect(group.apply(.block, Array(first.prefix(50))) == .refused(.malformed))
+        #expect(group.state.head?.block == (try Chain.ref(second)))
+        #expect(group.state.refused == [4, 5, 6, 7, 8])
+    }
+
+    @Test func severalProducersBlocksRise() throws {
+        let group = Group()
+        try group.found(.several)
+        let first = try Chain.ref(try Chain.block(on: nil, slot: 10))
+        #expect(group.apply(.block, try Chain.block(on: nil, slot: 10)) == .accepted)
+        let foreign = try Chain.ref(try Chain.block(on: first, slot: 11))
+        #expect(group.apply(.block, try Chain.block(on: foreign, slot: 12)) == .accepted)
+        #expect(group.state.head?.block.number == 102)
+        let top = try #require(group.state.head?.block)
+        #expect(group.apply(.block, try Chain.block(on: top, slot: 12)) == .refused(.unlinkable))
+        #expect(group.apply(.block, try Chain.block(on: foreign, slot: 20)) == .refused(.conflictsWithHead))
+    }
+
+    @Test func aRegionChangesByCompareAndSet() throws {
+        let group = Group()
+        #expect(group.change(expects: 0, epoch: 1) == .accepted)
+        #expect(group.change(expects: 0, epoch: 2, .standby) == .refused(.epochChanged(1)))
+        #expect(group.change(expects: 1, epoch: 1, .standby) == .refused(.epochChanged(1)))
+        #expect(group.change(expects: 1, epoch: 2) == .refused(.changesNothing))
+        #expect(group.state.region.epoch == 1)
+        #expect(group.change(expects: 1, epoch: 1_000_000, .standby) == .accepted)
+        #expect(group.state.region.epoch == 1_000_000)
+        #expect(group.state.region.activity == .standby)
+        #expect(group.change(expects: 1_000_000, epoch: 1_000_001, .activating) == .accepted)
+        #expect(group.change(expects: 1_000_001, epoch: 1_000_002, .active, isPaused: true) == .accepted)
+        #expect(group.state.region.isPaused)
+        #expect(group.apply(.region, [1, 2, 3]) == .refused(.malformed))
+    }
+
+    @Test func aBaseBecomesTheHead() throws {
+        let group = Group()
+        try group.found()
+        let base = try Chain.block(on: nil, slot: 10)
+        #expect(group.change(expects: 0, epoch: 1, base: base) == .accepted)
+        #expect(group.state.head?.bytes == base)
+        #expect(group.state.region.baseNumber == 100)
+        #expect(group.change(expects: 1, epoch: 2, base: base) == .refused(.changesNothing))
+        #expect(group.change(expects: 1, epoch: 2, base: [1, 2, 3]) == .refused(.malformed))
+        #expect(group.state.region.epoch == 1)
+        #expect(group.apply(.block, try Chain.block(on: try Chain.ref(base), slot: 11)) == .accepted)
+    }
+
+    @Test func otherKinds() throws {
+        let group = Group()
+        #expect(group.apply(.noop) == .accepted)
+        try group.found()
+        let id = try #require(GroupID(bytes: Array(2...17)))
+        #expect(
+            group.apply(.settings, GroupSettings(groupID: id, producers: .sole).encoded()) == .refused(.alreadySet))
+        #expect(group.apply(.settings, [1]) == .refused(.malformed))
+        #expect(group.apply(.operation, [1]) == .refused(.unknownKind))
+        #expect(group.apply(EntryKind(rawValue: 200), [1]) == .refused(.unknownKind))
+        #expect(group.state.groupID == GroupID(bytes: Array(1...16)))
+    }
+
+    @Test func theRefusedOnesAreBounded() {
+        let group = Group()
+        for _ in 0..<200 { #expect(group.apply(.block, []) == .refused(.malformed)) }
+        #expect(group.state.refused == Array(137...200))
+    }
+
+    private func states() throws -> [GroupState] {
+        let group = Group()
+        var states = [group.state]
+        try group.found()
+        states.append(group.state)
+        _ = group.change(expects: 0, epoch: 1, base: try Chain.block(on: nil, slot: 10))
+        _ = group.apply(.block, [])
+        states.append(group.state)
+        let head = try #require(group.state.head)
+        _ = group.apply(.block, try Chain.block(on: head.block, slot: 11))
+        _ = group.change(expects: 1, epoch: 1_000_000, .activating, isPaused: true)
+        states.append(group.state)
+        return states
+    }
+
+    @Test func aSnapshotHoldsTheWholeState() throws {
+        for state in try states() { #expect(GroupState(state.snapshot()) == state) }
+    }
+
+    /// Whatever the bytes are, they are read or refused; never more.
+    @Test func damagedSnapshotsDoNotTrap() throws {
+        var random = SplitMix64(seed: 5)
+        for state in try states() {
+            let snapshot = state.snapshot()
+            for length in snapshot.state.indices {
+                let cut = Snapshot(index: 1, term: 1, state: Array(snapshot.state[..<length]))
+                #expect(GroupState(cut) == nil)
+            }
+            for _ in 0..<3000 {
+                var damaged = snapshot
+                for _ in 0..<Int.random(in: 1...3, using: &random) {
+                    let at = Int.random(in: 0..<damaged.state.count, using: &random)
+                    damaged.state[at] = UInt8.random(in: 0...255, using: &random)
+                }
+                if let read = GroupState(damaged) { _ = read.snapshot() }
+            }
+        }
+    }
+
+    @Test func damagedEntriesDoNotTrap() throws {
+        var random = SplitMix64(seed: 6)
+        let base = try Chain.block(on: nil, slot: 10)
+        let change = RegionChange(expects: 0, epoch: 1, activity: .active, isPaused: false, base: base)
+        let payloads: [(EntryKind, [UInt8])] = [(.region, change.encoded()), (.block, base)]
+        for (kind, payload) in payloads {
+            for _ in 0..<3000 {
+                var damaged = payload
+                for _ in 0..<Int.random(in: 1...3, using: &random) {
+                    damaged[Int.random(in: 0..<damaged.count, using: &random)] = UInt8.random(
+                        in: 0...255, using: &random)
+                }
+                if Bool.random(using: &random) { damaged.removeLast(Int.random(in: 0...damaged.count, using: &random)) }
+                let group = Group()
+                _ = group.apply(kind, damaged)
+                #expect(group.state.index == 1)
+            }
+        }
+    }
+
+    @Test func blocksFromOutsideAreJudgedByTheHead() throws {
+        let group = Group()
+        try group.found()
+        var blocks = BlockIndex()
+        let first = try Chain.block(on: nil, slot: 10)
+        let second = try Chain.block(on: try Chain.ref(first), slot: 11)
+        for bytes in [first, second] {
+            #expect(group.apply(.block, bytes) == .accepted)
+            blocks.append(number: try Chain.ref(bytes).number, index: group.state.index)
+        }
+        let (one, two) = (try Chain.ref(first), try Chain.ref(second))
+        let other = try Chain.ref(try Chain.block(on: one, slot: 12))
+        func verdict(_ block: BlockRef) -> BlockVerdict {
+            group.state.verdict(number: block.number, id: block.id, blocks: blocks)
+        }
+        #expect(verdict(other) == .accept, "a standby region takes everything")
+        #expect(group.change(expects: 0, epoch: 1) == .accepted)
+        #expect(verdict(two) == .accept)
+        #expect(verdict(other) == .conflictsWithHead)
+        #expect(verdict(one) == .compareWithEntry(2))
+        #expect(verdict(try Chain.ref(try Chain.block(on: two, slot: 13))) == .notCommitted)
+        blocks.drop(through: 2)
+        #expect(verdict(one) == .accept)
+    }
+}

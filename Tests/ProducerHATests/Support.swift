@@ -1,0 +1,130 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Antelope
+import ProducerHA
+import Raft
+
+/// Blocks of a chain, made by one producer.
+enum Chain {
+    static func block(on previous: BlockRef?, slot: UInt32, confirmed: UInt16 = 0) throws -> [UInt8] {
+        let producer = Name(rawValue: 1)
+        let timestamp = BlockTimestamp(slot: slot)
+        var builder: BlockBuilder
+        if let previous {
+            builder = BlockBuilder(previous: previous.id, timestamp: timestamp, producer: producer)
+        } else {
+            builder = try BlockBuilder(startingAt: 100, timestamp: timestamp, producer: producer)
+        }
+        builder.confirmed = confirmed
+        return try builder.build()
+    }
+
+    static func ref(_ bytes: [UInt8]) throws -> BlockRef { BlockRef(try BlockHeader(parsingPrefixOf: bytes)) }
+}
+
+/// Three replicas on a perfect network, with perfect disks and one clock.
+final class Trio {
+    var replicas: [Replica] = []
+    var now = Instant(nanoseconds: 1_000_000_000)
+    var answers: [Ticket: CommitAnswer] = [:]
+    /// Messages from and to these are lost.
+    var cut: Set<Int> = []
+    /// Writes of these are never finished.
+    var stalled: Set<Int> = []
+    private var mail: [(from: Int, to: Int, Message)] = []
+    private var ticket: Ticket = 0
+
+    init(startsActive: Bool = true) throws {
+        for id in 0..<3 {
+            let settings = Settings(
+                id: PeerID(id), peers: [0, 1, 2].map { PeerID($0) }, quorum: 2, leaseLength: .seconds(1),
+                electionTimeout: .seconds(2)..<(.seconds(4)))
+            let raft = RaftCore(settings: settings, recovered: RecoveredLog(), randomSeed: UInt64(id), at: now)
+            guard let group = GroupID(bytes: Array(repeating: UInt8(id), count: 16)) else { continue }
+            var options = Replica.Options(newGroupID: group)
+            options.startsActive = startsActive
+            replicas.append(
+                Replica(raft: raft, state: GroupState(), blocks: BlockIndex(), lastSnapshot: 0, options: options))
+        }
+        for a in 0..<3 { for b in 0..<3 where a != b { step(a, .linkUp(PeerID(b), fresh: true, hasGroup: false)) } }
+        deliver()
+    }
+
+    /// A trio whose peer 0 leads, and may produce if the region is active.
+    static func serving(startsActive: Bool = true) throws -> Trio {
+        let trio = try Trio(startsActive: startsActive)
+        trio.elect(0)
+        trio.lead(for: .milliseconds(1500))
+        return trio
+    }
+
+    func elect(_ id: Int) {
+        // Its timer alone is looked at.
+        while replicas[id].raft.role != .leader {
+            now = now + .milliseconds(500)
+            step(id, .tick)
+            deliver()
+        }
+    }
+
+    /// Time passes, and the leaders' heartbeats with it.
+    func lead(for length: Duration) {
+        let end = now + length
+        while now < end {
+            now = now + .milliseconds(50)
+            for id in replicas.indices where replicas[id].raft.role == .leader { step(id, .tick) }
+            deliver()
+        }
+    }
+
+    func step(_ id: Int, _ event: Event) { perform(replicas[id].step(event, at: now), id) }
+
+    /// Until nothing is on its way, or something has come about.
+    func deliver(until isDone: () -> Bool = { false }) {
+        while !mail.isEmpty && !isDone() {
+            let (from, to, message) = mail.removeFirst()
+            if !cut.contains(from) && !cut.contains(to) { step(to, .received(message, from: PeerID(from))) }
+        }
+    }
+
+    /// The ticket under which the answer comes.
+    func commit(_ bytes: [UInt8], at id: Int) throws -> Ticket {
+        ticket += 1
+        perform(replicas[id].commitBlock(try Chain.ref(bytes), bytes: bytes, ticket: ticket, at: now), id)
+        return ticket
+    }
+
+    /// The answer, once everything has been delivered.
+    func answer(to bytes: [UInt8], at id: Int) throws -> CommitAnswer? {
+        let ticket = try commit(bytes, at: id)
+        deliver()
+        return answers[ticket]
+    }
+
+    func change(
+        _ id: Int, activity: RegionActivity = .active, isPaused: Bool = false, expects: UInt64? = nil
+    ) -> Bool {
+        let epoch = replicas[id].state.region.epoch
+        let change = RegionChange(
+            expects: expects ?? epoch, epoch: epoch + 1, activity: activity, isPaused: isPaused)
+        let (actions, isProposed) = replicas[id].proposeRegion(change, at: now)
+        perform(actions, id)
+        deliver()
+        return isProposed
+    }
+
+    func shutDown(_ id: Int) { perform(replicas[id].shutDown(at: now), id) }
+
+    func obstacle(_ id: Int) -> ProductionObstacle? { replicas[id].obstacle(at: now) }
+
+    private func perform(_ actions: [Action], _ id: Int) {
+        for action in actions {
+            switch action {
+            case .persist(let write): if !stalled.contains(id) { step(id, .persisted(through: write.sequence)) }
+            case .send(let message, let to): mail.append((id, to.value, message))
+            case .answer(let ticket, let answer): answers[ticket] = answer
+            case .load, .keep, .applied, .restored, .note: break
+            }
+        }
+    }
+}

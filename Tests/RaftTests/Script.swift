@@ -1,0 +1,487 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+@testable import Raft
+
+/// Plays a scenario: a few peers, one clock for all, and nothing that happens unless the script says so. See
+/// Tests/Scenarios/README.md for the words.
+struct Script {
+    /// A line that cannot be played, or an expectation that was not met.
+    struct Failure: Error, CustomStringConvertible {
+        var line: Int
+        var text: String
+        var reason: String
+
+        var description: String { "line \(line): \(text)\n    \(reason)" }
+    }
+
+    private struct Peer {
+        var settings: Settings
+        var core: RaftCore?
+        /// What the disk holds for good.
+        var hardState = HardState()
+        var snapshot: Snapshot?
+        var baseIndex: LogIndex = 0
+        var baseTerm: Term = 0
+        var entries: [Entry] = []
+        /// Submitted and not synced.
+        var waiting: [Persist] = []
+        var isSlow = false
+        var notes: [String] = []
+        var starts: UInt64 = 0
+    }
+
+    private struct Parcel {
+        var from: Int
+        var to: Int
+        var message: Message
+    }
+
+    private var peers: [Int: Peer] = [:]
+    private var now = Instant(nanoseconds: 1_000_000_000_000)
+    private var network: [Parcel] = []
+    private var cut: Set<[Int]> = []
+    private var links: Set<[Int]> = []
+
+    private static let deliveriesAtMost = 10_000
+
+    static func play(_ text: String) throws(Failure) {
+        var script = Script()
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let words = line.prefix { $0 != "#" }.split(separator: " ").map(String.init)
+            guard let verb = words.first else { continue }
+            do {
+                try script.play(verb, Words(rest: Array(words.dropFirst())))
+            } catch {
+                throw Failure(line: number + 1, text: String(line), reason: "\(error)")
+            }
+        }
+    }
+
+    // MARK: - Words
+
+    private struct Problem: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private struct Words {
+        var rest: [String]
+
+        mutating func next(_ what: String) throws(Problem) -> String {
+            guard !rest.isEmpty else { throw Problem(description: "\(what) is missing") }
+            return rest.removeFirst()
+        }
+
+        mutating func number(_ what: String) throws(Problem) -> Int {
+            let word = try next(what)
+            guard let number = Int(word) else { throw Problem(description: "\(word) is no number: \(what)") }
+            return number
+        }
+
+        mutating func duration(_ what: String) throws(Problem) -> Duration { try Self.duration(try next(what), what) }
+
+        static func duration(_ word: String, _ what: String) throws(Problem) -> Duration {
+            if word.hasSuffix("ms"), let value = Double(word.dropLast(2)) {
+                return .nanoseconds(Int64((value * 1e6).rounded()))
+            }
+            if word.hasSuffix("s"), let value = Double(word.dropLast(1)) {
+                return .nanoseconds(Int64((value * 1e9).rounded()))
+            }
+            throw Problem(description: "\(word) is no duration: \(what)")
+        }
+
+        /// `1`, `1,2` or `all`.
+        mutating func peers(of all: [Int]) throws(Problem) -> [Int] {
+            let word = try next("peer")
+            if word == "all" { return all }
+            let numbers = word.split(separator: ",").compactMap { Int($0) }
+            guard !numbers.isEmpty, Set(all).isSuperset(of: numbers) else {
+                throw Problem(description: "\(word) names no peers")
+            }
+            return numbers
+        }
+
+        /// The value behind a word, which both are taken out.
+        mutating func option(_ name: String) -> String? {
+            guard let at = rest.firstIndex(of: name), at + 1 < rest.count else { return nil }
+            defer { rest.removeSubrange(at...at + 1) }
+            return rest[at + 1]
+        }
+    }
+
+    private mutating func play(_ verb: String, _ given: Words) throws(Problem) {
+        var words = given
+        let all = peers.keys.sorted()
+        switch verb {
+        case "group": try makeGroup(&words)
+        case "settings": for id in try words.peers(of: all) { try change(id, words) }
+        case "log": try setLog(&words)
+        case "start": for id in try words.peers(of: all) { start(id) }
+        case "crash": for id in try words.peers(of: all) { crash(id) }
+        case "replace":
+            for id in try words.peers(of: all) {
+                crash(id)
+                if let old = peers[id] { peers[id] = Peer(settings: old.settings, starts: old.starts) }
+            }
+        case "timeout":
+            for id in try words.peers(of: all) {
+                peers[id]?.core?.electionDeadline = now
+                step(id, .tick)
+            }
+        case "tick": for id in try words.peers(of: all) { step(id, .tick) }
+        case "advance": now = now + (try words.duration("how long"))
+        case "campaign":
+            let id = try words.number("peer")
+            peers[id]?.core?.electionDeadline = now
+            step(id, .tick)
+            try deliver { _ in true }
+        case "lead":
+            let id = try words.number("leader")
+            try lead(id, for: try Words.duration(given.rest.last ?? "", "how long"))
+        case "propose":
+            let id = try words.number("peer")
+            let count = words.rest.isEmpty ? 1 : try words.number("how many")
+            guard peers[id]?.core?.acceptsProposals == true else { throw Problem(description: "it takes no proposals") }
+            step(id, .propose((0..<count).map { _ in Proposal(kind: EntryKind(rawValue: 1), payload: [UInt8(id)]) }))
+        case "transfer":
+            let id = try words.number("peer")
+            step(id, .transfer(to: PeerID(try words.number("target"))))
+        case "request-leadership": step(try words.number("peer"), .requestLeadership)
+        case "compact":
+            let (id, index) = (try words.number("peer"), LogIndex(try words.number("index")))
+            compact(id, through: index)
+        case "deliver": try deliver(try ways(words))
+        case "drop":
+            let matches = try ways(words)
+            network.removeAll(where: matches)
+        case "cut", "heal": try cutOrHeal(verb == "cut", words, all)
+        case "unlink":
+            let (a, b) = (try words.number("peer"), try words.number("peer"))
+            unlink(a, b)
+        case "slow-disk": for id in try words.peers(of: all) { peers[id]?.isSlow = true }
+        case "sync":
+            for id in try words.peers(of: all) {
+                peers[id]?.isSlow = false
+                sync(id)
+            }
+        case "expect": try expect(&words, all)
+        default: throw Problem(description: "\(verb) is no word of a script")
+        }
+    }
+
+    // MARK: - Peers
+
+    private mutating func makeGroup(_ words: inout Words) throws(Problem) {
+        let count = try words.number("group size")
+        let quorum = Int(words.option("quorum") ?? "") ?? count / 2 + 1
+        let ids = (1...count).map { PeerID($0) }
+        for id in 1...count {
+            // Timers run out when the script says so; the bounds still say how long a leader is remembered.
+            peers[id] = Peer(
+                settings: Settings(
+                    id: PeerID(id), peers: ids, quorum: quorum, leaseLength: .seconds(1), maxClockDrift: 0.01,
+                    heartbeatInterval: .milliseconds(100), electionTimeout: .seconds(10)..<(.seconds(20))))
+            try change(id, words)
+        }
+    }
+
+    private mutating func lead(_ id: Int, for length: Duration) throws(Problem) {
+        let end = now + length
+        while now < end {
+            now = min(now + (peers[id]?.settings.heartbeatInterval ?? length), end)
+            step(id, .tick)
+            try deliver { _ in true }
+        }
+    }
+
+    private mutating func change(_ id: Int, _ given: Words) throws(Problem) {
+        var words = given
+        if let lease = words.option("lease") { peers[id]?.settings.leaseLength = try Words.duration(lease, "lease") }
+        if let drift = words.option("drift") {
+            guard drift.hasSuffix("%"), let percent = Double(drift.dropLast()) else {
+                throw Problem(description: "\(drift) is no percentage")
+            }
+            peers[id]?.settings.maxClockDrift = percent / 100
+        }
+        if let election = words.option("election") {
+            let least = try Words.duration(election, "election timeout")
+            peers[id]?.settings.electionTimeout = least..<least * 2
+        }
+        if let bytes = words.option("cached-bytes") { peers[id]?.settings.limits.cachedBytes = Int(bytes) ?? 0 }
+        if let bytes = words.option("append-bytes") { peers[id]?.settings.limits.appendBytes = Int(bytes) ?? 0 }
+        if let window = words.option("window") { peers[id]?.settings.limits.appendsInFlight = Int(window) ?? 1 }
+        guard words.rest.isEmpty else { throw Problem(description: "\(words.rest) is no setting") }
+    }
+
+    /// `log 2 term 3 votes-from 0: 1 1 2`: what the disk holds before the peer starts.
+    private mutating func setLog(_ words: inout Words) throws(Problem) {
+        let id = try words.number("peer")
+        guard let term = Term(words.option("term") ?? ""), let colon = words.rest.firstIndex(of: ":") else {
+            throw Problem(description: "say: log PEER term TERM : TERMS")
+        }
+        peers[id]?.hardState.term = term
+        peers[id]?.hardState.votesFrom = 0
+        var entries: [Entry] = []
+        for (offset, word) in words.rest[(colon + 1)...].enumerated() {
+            guard let term = Term(word) else { throw Problem(description: "\(word) is no term") }
+            entries.append(
+                Entry(index: LogIndex(offset + 1), term: term, kind: EntryKind(rawValue: 1), payload: [UInt8(id)]))
+        }
+        peers[id]?.entries = entries
+    }
+
+    private mutating func start(_ id: Int) {
+        guard var peer = peers[id], peer.core == nil else { return }
+        var runs: [TermRun] = []
+        for entry in peer.entries where runs.last?.term != entry.term {
+            runs.append(TermRun(first: entry.index, term: entry.term))
+        }
+        let applied = max(peer.hardState.commit, peer.snapshot?.index ?? 0)
+        peer.hardState.commit = applied
+        let recovered = RecoveredLog(
+            hardState: peer.hardState, baseIndex: peer.baseIndex, baseTerm: peer.baseTerm, terms: runs,
+            lastIndex: peer.baseIndex + LogIndex(peer.entries.count), applied: applied,
+            tail: peer.entries.filter { $0.index > applied })
+        peer.starts += 1
+        peer.core = RaftCore(
+            settings: peer.settings, recovered: recovered, randomSeed: UInt64(id) << 8 | peer.starts, at: now)
+        peers[id] = peer
+        for other in peers.keys.sorted() where other != id { link(id, other) }
+    }
+
+    private mutating func crash(_ id: Int) {
+        peers[id]?.core = nil
+        peers[id]?.waiting = []
+        peers[id]?.notes = []
+        for other in peers.keys.sorted() where other != id { unlink(id, other) }
+    }
+
+    private mutating func step(_ id: Int, _ event: Event) {
+        guard let effects = peers[id]?.core?.step(event, at: now) else { return }
+        for effect in effects {
+            switch effect {
+            case .persist(let write):
+                peers[id]?.waiting.append(write)
+                if peers[id]?.isSlow == false { sync(id) }
+            case .send(let message, let to):
+                if links.contains([id, to.value]) && !cut.contains([id, to.value]) {
+                    network.append(Parcel(from: id, to: to.value, message: message))
+                }
+            case .load(let from, let through, let to):
+                let entries = peers[id]?.entries.filter { $0.index >= from && $0.index <= through } ?? []
+                step(id, .loaded(entries, from: from, for: to))
+            case .sendSnapshot(let term, let round, let to):
+                guard let core = peers[id]?.core, let last = core.termOfEntry(at: core.commitIndex) else { continue }
+                let snapshot = Snapshot(index: core.commitIndex, term: last, state: [])
+                let install = InstallSnapshot(term: term, round: round, snapshot: snapshot)
+                network.append(Parcel(from: id, to: to.value, message: .installSnapshot(install)))
+            case .becameLeader: peers[id]?.notes.append("leads")
+            case .lostLeadership(_, .higherTerm): peers[id]?.notes.append("lost: higher-term")
+            case .lostLeadership(_, .quorumLost): peers[id]?.notes.append("lost: quorum-lost")
+            case .lostLeadership(_, .handOverFailed): peers[id]?.notes.append("lost: hand-over-failed")
+            case .lostLeadership(_, .storageBlocked): peers[id]?.notes.append("lost: storage-blocked")
+            case .transferEnded(_, let outcome): peers[id]?.notes.append("transfer: \(outcome)")
+            case .restore(let snapshot): peers[id]?.notes.append("restored: \(snapshot.index)")
+            case .commit, .leaderChanged, .leaseAcquired, .voteGained: break
+            }
+        }
+    }
+
+    private mutating func sync(_ id: Int) {
+        guard let writes = peers[id]?.waiting, let last = writes.last else { return }
+        peers[id]?.waiting = []
+        for write in writes {
+            peers[id]?.hardState = write.hardState
+            if let snapshot = write.snapshot {
+                peers[id]?.snapshot = snapshot
+                peers[id]?.baseIndex = snapshot.index
+                peers[id]?.baseTerm = snapshot.term
+                peers[id]?.entries = []
+            }
+            guard let first = write.entries.first else { continue }
+            peers[id]?.entries.removeAll { $0.index >= first.index }
+            peers[id]?.entries += write.entries
+        }
+        step(id, .persisted(through: last.sequence))
+    }
+
+    private mutating func compact(_ id: Int, through index: LogIndex) {
+        guard let core = peers[id]?.core, let term = core.termOfEntry(at: index),
+            let last = core.termOfEntry(at: core.commitIndex)
+        else { return }
+        peers[id]?.snapshot = Snapshot(index: core.commitIndex, term: last, state: [])
+        peers[id]?.entries.removeAll { $0.index <= index }
+        peers[id]?.baseIndex = index
+        peers[id]?.baseTerm = term
+        step(id, .compacted(through: index))
+    }
+
+    // MARK: - Network
+
+    private mutating func link(_ a: Int, _ b: Int) {
+        guard let one = peers[a]?.core, let other = peers[b]?.core, !cut.contains([a, b]), !cut.contains([b, a]),
+            !links.contains([a, b])
+        else { return }
+        links.formUnion([[a, b], [b, a]])
+        // A group has its name from its first entry on.
+        step(a, .linkUp(PeerID(b), fresh: other.isFresh, hasGroup: other.commitIndex > 0))
+        step(b, .linkUp(PeerID(a), fresh: one.isFresh, hasGroup: one.commitIndex > 0))
+    }
+
+    private mutating func unlink(_ a: Int, _ b: Int) {
+        network.removeAll { Set([$0.from, $0.to]) == Set([a, b]) }
+        guard links.contains([a, b]) else { return }
+        links.subtract([[a, b], [b, a]])
+        step(a, .linkDown(PeerID(b)))
+        step(b, .linkDown(PeerID(a)))
+    }
+
+    /// Nothing, `1->2`, `1->` or `->2`, and then perhaps the kinds of messages.
+    private func ways(_ words: Words) throws(Problem) -> (Parcel) -> Bool {
+        guard let way = words.rest.first else { return { _ in true } }
+        let kinds = Set(words.rest.dropFirst())
+        guard let arrow = way.firstRange(of: "->") else { throw Problem(description: "\(way) is no way, as 1->2 is") }
+        let (from, to) = (Int(way[..<arrow.lowerBound]), Int(way[arrow.upperBound...]))
+        return { parcel in
+            (from == nil || parcel.from == from) && (to == nil || parcel.to == to)
+                && (kinds.isEmpty || kinds.contains(parcel.message.kind))
+        }
+    }
+
+    /// Delivers what matches until nothing does any more.
+    private mutating func deliver(_ matches: (Parcel) -> Bool) throws(Problem) {
+        var left = Self.deliveriesAtMost
+        while let at = network.firstIndex(where: matches) {
+            let parcel = network.remove(at: at)
+            step(parcel.to, .received(parcel.message, from: PeerID(parcel.from)))
+            left -= 1
+            guard left > 0 else { throw Problem(description: "the peers do not stop talking") }
+        }
+    }
+
+    /// `cut 1`: off from all others; `cut 1 2`: from each other; `heal` the same, or everything.
+    private mutating func cutOrHeal(_ cuts: Bool, _ given: Words, _ all: [Int]) throws(Problem) {
+        var words = given
+        var ones = all
+        var others = all
+        if !words.rest.isEmpty {
+            ones = try words.peers(of: all)
+            others = words.rest.isEmpty ? all.filter { !ones.contains($0) } : try words.peers(of: all)
+        }
+        for a in ones {
+            for b in others where a != b {
+                if cuts {
+                    cut.formUnion([[a, b], [b, a]])
+                    network.removeAll { Set([$0.from, $0.to]) == Set([a, b]) }
+                } else {
+                    cut.subtract([[a, b], [b, a]])
+                    link(a, b)
+                }
+            }
+        }
+    }
+
+    // MARK: - Expectations
+
+    private mutating func expect(_ words: inout Words, _ all: [Int]) throws(Problem) {
+        if words.rest.first == "message" {
+            words.rest.removeFirst()
+            return try expectMessage(&words)
+        }
+        let ids = try words.peers(of: all)
+        let what = try words.next("what to expect")
+        for id in ids {
+            guard let peer = peers[id], let core = peer.core else { throw Problem(description: "peer \(id) is down") }
+            func compare(_ seen: String, _ expected: String) throws(Problem) {
+                if seen != expected { throw Problem(description: "peer \(id): \(what) is \(seen), not \(expected)") }
+            }
+            switch what {
+            case "follower": try compare("\(core.role)", "follower")
+            case "leader", "candidate", "preCandidate": try compare("\(core.role)", what)
+            case "term": try compare("\(core.term)", words.rest.first ?? "")
+            case "follows": try compare(core.leader?.description ?? "nobody", words.rest.first ?? "")
+            case "commit": try compare("\(core.commitIndex)", words.rest.first ?? "")
+            case "durable": try compare("\(core.persistedIndex)", words.rest.first ?? "")
+            case "base": try compare("\(core.baseIndex)", words.rest.first ?? "")
+            case "match":
+                var rest = words
+                let other = try rest.number("follower")
+                try compare("\(core.progress[PeerID(other)]?.match ?? 0)", rest.rest.first ?? "")
+            case "log":
+                var terms: [String] = []
+                var index = core.baseIndex + 1
+                while index <= core.lastIndex {
+                    terms.append(core.termOfEntry(at: index)?.description ?? "?")
+                    index += 1
+                }
+                try compare(terms.joined(separator: " "), words.rest.joined(separator: " "))
+            case "votes-from":
+                try compare(core.hardState.votesFrom?.description ?? "never", words.rest.first ?? "")
+            case "promise":
+                try compare("\(core.hardState.promise)", "\(try Words.duration(words.rest.first ?? "", "promise"))")
+            case "lease": try compare(Self.word(core.lease(at: now)), words.rest.first ?? "")
+            case "waits":
+                guard case .waiting(let rest) = core.lease(at: now) else {
+                    throw Problem(description: "peer \(id): the lease is \(Self.word(core.lease(at: now)))")
+                }
+                try compare("\(rest)", "\(try Words.duration(words.rest.first ?? "", "wait"))")
+            case "remaining":
+                guard case .held(let rest) = core.lease(at: now) else {
+                    throw Problem(description: "peer \(id): the lease is \(Self.word(core.lease(at: now)))")
+                }
+                try compare("\(rest)", "\(try Words.duration(words.rest.first ?? "", "remaining"))")
+            case "note": try compare(peer.notes.last ?? "nothing", words.rest.joined(separator: " "))
+            case "proposals": try compare(core.acceptsProposals ? "taken" : "refused", words.rest.first ?? "")
+            default: throw Problem(description: "\(what) is nothing to expect")
+            }
+        }
+    }
+
+    private static func word(_ status: LeaseStatus) -> String {
+        switch status {
+        case .notLeader: "not-leader"
+        case .waiting: "waiting"
+        case .expired: "expired"
+        case .released: "released"
+        case .held: "held"
+        }
+    }
+
+    /// `expect message 1->2 vote granted promise 900ms`: one like this is on its way.
+    private func expectMessage(_ words: inout Words) throws(Problem) {
+        let way = try words.next("way")
+        let matches = try ways(Words(rest: [way]))
+        let wanted = words.rest.joined(separator: " ")
+        let seen = network.filter(matches).map(\.message.words)
+        let isThere = wanted == "none" ? seen.isEmpty : seen.contains { $0.hasPrefix(wanted) }
+        guard isThere else {
+            throw Problem(description: "on the way \(way): \(seen.isEmpty ? "nothing" : seen.joined(separator: "; "))")
+        }
+    }
+}
+
+extension Message {
+    fileprivate var kind: String { String(words.prefix { $0 != " " }) }
+
+    fileprivate var words: String {
+        switch self {
+        case .preVoteRequest(let request): "pre-vote-request term \(request.term)"
+        case .preVoteResponse(let response):
+            "pre-vote \(response.granted ? "granted" : "refused") term \(response.term)"
+        case .voteRequest(let request):
+            "vote-request term \(request.term) log \(request.lastIndex) \(request.lastTerm)"
+        case .voteResponse(let response):
+            "vote \(response.granted ? "granted" : "refused") promise \(Int(response.promiseRemaining.inMilliseconds))ms"
+        case .append(let append):
+            "append after \(append.previousIndex) \(append.previousTerm) entries \(append.entries.count) commit"
+                + " \(append.commit)"
+        case .appendResponse(let response):
+            switch response.result {
+            case .matches(let index): "matches \(index)\(response.counts ? "" : " uncounted")"
+            case .conflict(let previous, let index, let term): "conflict \(previous) hint \(index) \(term)"
+            }
+        case .installSnapshot(let install): "snapshot \(install.snapshot.index)"
+        case .timeoutNow(let timeout): "timeout-now \(timeout.leaseReleased ? "no-wait" : "wait")"
+        case .transferRequest: "transfer-request"
+        }
+    }
+}
