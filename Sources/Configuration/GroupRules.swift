@@ -13,6 +13,8 @@ struct PeerDraft {
 enum GroupRules {
     static let largest = Int(Int32.max)
     static let fewestPeers = 3
+    /// What a greeting between peers has room for.
+    static let mostPeers = 128
 
     /// The list of peers as far as it could be read.
     struct Listed {
@@ -56,6 +58,10 @@ enum GroupRules {
             root.error(
                 "peers", "\(items.count) \(items.count == 1 ? "peer" : "peers"), a group has \(fewestPeers) or more",
                 "with fewer, no peer may fail; add peers")
+            return nil
+        }
+        guard items.count <= mostPeers else {
+            root.error("peers", "\(items.count) peers, a group has \(mostPeers) at most", "three or five are usual")
             return nil
         }
         let ids = legibleIDs == items.count ? idsSeen.keys.sorted() : nil

@@ -59,8 +59,7 @@ enum LocalRules {
     private static func warnWithoutToken(_ root: ObjectReader, _ key: String, _ checks: FileChecks) {
         guard checks == .performed else { return }
         root.warn(
-            key, "no token is configured: everyone on this machine may operate this peer through its API",
-            "give api.token_file")
+            key, "no token is configured: everyone on this machine may operate this peer through its API", nil)
     }
 
     private static func apiTLS(_ api: ObjectReader, checks: FileChecks, tlsCheck: TLSCheck?) -> APITLS? {

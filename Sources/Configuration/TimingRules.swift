@@ -9,12 +9,14 @@ struct Timing {
 
 enum TimingRules {
     static let milliseconds = 1...GroupRules.largest
+    /// Every failover waits for the longest lease that was ever promised, so a slip of the pen must not make it an hour.
+    static let lease = 1...60_000
 
     /// In milliseconds. Taurus itself only asks that the election timer's lower bound is below the upper one and above
     /// leadership_expiry_ms; the latter our lease does not need.
     static func timing(_ root: ObjectReader) -> Timing? {
         let expiry = root.integer(
-            "leadership_expiry_ms", in: milliseconds, origin: .ours,
+            "leadership_expiry_ms", in: lease, origin: .ours,
             default: Configuration.Defaults.leadershipExpiryMilliseconds)
         let heartbeat = root.integer(
             "heart_beat_interval_ms", in: milliseconds, origin: .ours,

@@ -25,6 +25,7 @@ public enum Daemon {
         _ configuration: Configuration, environment: [String: String], reload: () -> Configuration?
     ) -> Int32 {
         let logger = makeLogger(configuration)
+        umask(0o027)
         let signals = blockSignals()
         if let reason = unsupported(in: configuration) {
             logger.error("\(reason)")
@@ -122,7 +123,7 @@ public enum Daemon {
     }
 
     /// Why this version must not run with the file: it would leave a door open that the file says is closed.
-    private static func unsupported(in configuration: Configuration) -> String? {
+    public static func unsupported(in configuration: Configuration) -> String? {
         let wantsGuard = configuration.apiTLS != nil || configuration.tokenFile != nil || configuration.readTokenFile != nil
         guard wantsGuard || !configuration.apiListen.isLoopback else { return nil }
         return """

@@ -151,12 +151,15 @@ final class Node {
             counters.blocksCommitted += 1
             headChanged()
         case .region:
-            let region = replica.state.region
             headChanged()
+            // What this entry says; the state may be further on already.
+            guard let change = RegionChange(encoded: entry.payload) else { break }
             logger.notice(
-                "region \(settings.region) is \(region.activity)\(region.isPaused ? ", paused" : "")",
-                metadata: ["epoch": "\(region.epoch)", "index": "\(entry.index)"])
-        case .settings: logger.notice("the group is \(replica.state.groupID.map(\.description) ?? "unnamed")")
+                "region \(settings.region) is \(change.activity)\(change.isPaused ? ", paused" : "")",
+                metadata: ["epoch": "\(change.epoch)", "index": "\(entry.index)"])
+        case .settings:
+            guard let group = GroupSettings(encoded: entry.payload) else { break }
+            logger.notice("the group is \(group.groupID)")
         default: break
         }
     }
@@ -255,7 +258,9 @@ final class Node {
 
     /// Takes over what can change while the process runs, and says what cannot.
     func reload(_ configuration: Configuration) {
+        let before = flags.record
         readFlag(configuration.isActive)
+        if flags.record == before { logger.notice("is_active_raft_cluster is \(configuration.isActive), as before") }
         if configuration.fixedAtStart != settings.fixedAtStart {
             logger.warning("other settings of the file have changed too; they take effect at the next start")
         }

@@ -96,9 +96,10 @@ struct NodeAPI {
         }
         let reference = BlockRef(block.header)
         let started = Clock.now()
+        let lastIndex = node.replica.raft.lastIndex
         let node = NIOLoopBound(node, eventLoop: node.eventLoop)
         return node.value.commit(reference, bytes: bytes).flatMap { answer in
-            node.value.counters.note(answer, took: Clock.now() - started)
+            node.value.counters.note(answer, above: lastIndex, took: Clock.now() - started)
             return NodeAPI(node: node.value).response(to: answer)
         }
     }

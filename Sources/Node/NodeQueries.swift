@@ -222,9 +222,10 @@ extension LogEntryDocument {
 }
 
 extension Counters {
-    mutating func note(_ answer: CommitAnswer, took: Duration) {
+    /// - Parameter lastIndex: where the log ended when the block was handed in; a repeat is below it, and took no commit.
+    mutating func note(_ answer: CommitAnswer, above lastIndex: LogIndex, took: Duration) {
         switch answer {
-        case .committed: commitTime.note(Double(took.inNanoseconds) / 1e9)
+        case .committed(let index, _, _): if index > lastIndex { commitTime.note(took.inSeconds) }
         case .refused: commitsRefused += 1
         case .compareWithEntry: break
         }

@@ -30,12 +30,16 @@ struct ValidateCommand: ParsableCommand {
             let result = ConfigurationLoader.load(
                 file: file, overrides: .init(selfID: selfID), environment: ProcessEnvironment.all,
                 tlsCheck: TLSFilesCheck.check)
-            findings += result.diagnostics
-            hasErrors = hasErrors || result.hasErrors
+            var found = result.diagnostics
+            if let configuration = result.configuration, let reason = Daemon.unsupported(in: configuration) {
+                found.append(Diagnostic(severity: .error, file: file, line: 1, column: 1, key: "api", message: reason))
+            }
+            let errors = found.count { $0.severity == .error }
+            findings += found
+            hasErrors = hasErrors || errors > 0
             if output == .table {
-                for finding in result.diagnostics { print(finding) }
-                let errors = result.diagnostics.count { $0.severity == .error }
-                let warnings = result.diagnostics.count - errors
+                for finding in found { print(finding) }
+                let warnings = found.count - errors
                 if errors == 0 { print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : "")) }
                 if errors > 0 { print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))") }
             }

@@ -26,8 +26,8 @@ struct Case: CustomTestStringConvertible, Sendable {
         Case("\"leadership_expiry_ms\": 149", "leadership_expiry_ms", warning: "more than a third"),
         Case("\"leadership_expiry_ms\": 51", "leadership_expiry_ms", warning: "more than a third"),
         Case("\"leadership_expiry_ms\": 50", "leadership_expiry_ms", "cannot keep a lease"),
-        Case("\"leadership_expiry_ms\": 2147483647", "leadership_expiry_ms"),
-        Case("\"leadership_expiry_ms\": 2147483648", "leadership_expiry_ms", "is not from 1 to 2147483647"),
+        Case("\"leadership_expiry_ms\": 60000", "leadership_expiry_ms"),
+        Case("\"leadership_expiry_ms\": 60001", "leadership_expiry_ms", "is not from 1 to 60000"),
         Case("\"leadership_expiry_ms\": 99999999999999999999", "leadership_expiry_ms", "wanted a whole number"),
         Case("\"election_timeout_lower_bound_ms\": 150", "election_timeout_lower_bound_ms"),
         Case(

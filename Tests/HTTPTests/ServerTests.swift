@@ -426,8 +426,8 @@ import Testing
             router.on([.GET], "/events") { _ in
                 loop.makeSucceededFuture(
                     .stream(on: loop, headers: ["content-type": "text/event-stream"]) { writer in
-                        writer.send("data: 1\n\n")
                         writers.withLockedValue { $0 = NIOLoopBound(writer, eventLoop: loop) }
+                        writer.send("data: 1\n\n")
                     })
             }
         } _: { server in
