@@ -1,0 +1,120 @@
+function __prodha_should_offer_completions_for_flags_or_options -a expected_commands
+    set -l non_repeating_flags_or_options $argv[2..]
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __prodha_parse_tokens
+    test "$commands" = "$expected_commands"; and return $non_repeating_flags_or_options_absent
+end
+
+function __prodha_should_offer_completions_for_positional -a expected_commands positional_index_comparison expected_positional_index
+    set -l non_repeating_flags_or_options
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __prodha_parse_tokens
+    test "$commands" = "$expected_commands" -a \( "$positional_index" "$positional_index_comparison" "$expected_positional_index" \)
+end
+
+function __prodha_parse_tokens -S
+    set -l unparsed_tokens (__prodha_tokens -pc)
+    switch $unparsed_tokens[1]
+    case 'prodha'
+        __prodha_parse_subcommand 0 'version' 'h/help'
+        switch $unparsed_tokens[1]
+        case 'run'
+            __prodha_parse_subcommand 0 'config=' 'self=' 'data-dir=' 'version' 'h/help'
+        case 'status'
+            __prodha_parse_subcommand 0 'config=' 'peer=' 'timeout=' 'o/output=' 'no-color' 'w/watch' 'version' 'h/help'
+        case 'validate'
+            __prodha_parse_subcommand -r 1 'self=' 'o/output=' 'version' 'h/help'
+        case 'demo'
+            __prodha_parse_subcommand -r 1 'directory=' 'duration=' 'kill-every=' 'no-kill' 'block-interval-ms=' 'no-color' 'version' 'h/help'
+        case 'help'
+            __prodha_parse_subcommand -r 1 'version'
+        end
+    end
+end
+
+function __prodha_tokens
+    if test (string split -m 1 -f 1 -- . "$FISH_VERSION") -gt 3
+        commandline --tokens-raw $argv
+    else
+        commandline -o $argv
+    end
+end
+
+function __prodha_parse_subcommand -S -a positional_count
+    argparse -s r -- $argv
+    set -l option_specs $argv[2..]
+    set -l is_repeating_positional $_flag_r
+    set -el _flag_r
+    set -a commands $unparsed_tokens[1]
+    set positional_index 0
+    while true
+        set -e unparsed_tokens[1]
+        argparse -sn "$commands" $option_specs -- $unparsed_tokens 2> /dev/null
+        set unparsed_tokens $argv
+        set positional_index (math $positional_index + 1)
+        for non_repeating_flag_or_option in $non_repeating_flags_or_options
+            if set -ql "_flag_$(string replace -a - _ -- $non_repeating_flag_or_option)"
+                set non_repeating_flags_or_options_absent 1
+                break
+            end
+        end
+        test (count $unparsed_tokens) -eq 0 -o \( -z "$is_repeating_positional" -a "$positional_index" -gt "$positional_count" \) && break
+    end
+end
+
+function __prodha_complete_directories
+    set -l token (commandline -t)
+    string match -- '*/' $token
+    set -l subdirs $token*/
+    printf %s\n $subdirs
+end
+
+function __prodha_custom_completion
+    set -x SAP_SHELL fish
+    set -x SAP_SHELL_VERSION $FISH_VERSION
+    set -l tokens (__prodha_tokens -p)
+    if test -z "$(__prodha_tokens -t)"
+        set -l index (count (__prodha_tokens -pc))
+        set tokens $tokens[..$index] \'\' $tokens[(math $index + 1)..]
+    end
+    command $tokens[1] $argv $tokens
+end
+
+complete -c 'prodha' -f
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha" version' -l 'version' -d 'Show the version.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_positional "prodha" -eq 1' -fa 'run' -d 'Run one peer of a group.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_positional "prodha" -eq 1' -fa 'status' -d 'Show every peer of every region, dead ones too, and where they disagree.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_positional "prodha" -eq 1' -fa 'validate' -d 'Check configuration files.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_positional "prodha" -eq 1' -fa 'demo' -d 'Watch a group of three peers lose its leader and go on.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_positional "prodha" -eq 1' -fa 'help' -d 'Show subcommand help information.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha run" config' -l 'config' -d 'The configuration file, JSON or YAML.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha run" self' -l 'self' -d 'This peer\'s id; beats `self` in the file.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha run" data-dir' -l 'data-dir' -d 'Where durable data is kept; beats `data_dir`.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha run" version' -l 'version' -d 'Show the version.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha run" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" config' -l 'config' -d 'A configuration file: all peers of all its regions. (environment: PRODHA_CONFIG)' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" peer' -l 'peer' -d 'One peer\'s API; the other peers are learnt from it. (environment: PRODHA_PEER)' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" timeout' -l 'timeout' -d 'How long each peer may take: 2, 2s or 500ms.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" o output' -l 'output' -s 'o' -d 'How to print the result.' -rfka 'table json yaml tsv'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" no-color' -l 'no-color' -d 'No colours. (environment: NO_COLOR)'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" w watch' -l 'watch' -s 'w' -d 'Ask again every second, until ^C; the exit code is that of the last answers.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" version' -l 'version' -d 'Show the version.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha status" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha validate" self' -l 'self' -d 'Check for this peer\'s id.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha validate" o output' -l 'output' -s 'o' -d 'How to print the findings.' -rfka 'table json'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha validate" version' -l 'version' -d 'Show the version.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha validate" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" directory' -l 'directory' -d 'Where configuration, data and logs are kept and left behind. Default: a fresh directory in $TMPDIR or /tmp, removed at the end unless something went wrong.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" duration' -l 'duration' -d 'End after so long. Default: at ^C.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" kill-every' -l 'kill-every' -d 'From one leader\'s death to the next.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" no-kill' -l 'no-kill' -d 'Kill nobody.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" block-interval-ms' -l 'block-interval-ms' -d 'From one block to the next.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" no-color' -l 'no-color' -d 'No colours; NO_COLOR does the same.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" version' -l 'version' -d 'Show the version.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha help" version' -l 'version' -d 'Show the version.'
