@@ -76,6 +76,10 @@ let tests: [Target] = [
             "HTTP", product("Logging", "swift-log"), product("NIOConcurrencyHelpers", "swift-nio"),
             product("NIOCore", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
+    .target(name: "Simulation", dependencies: ["Antelope", "ProducerHA", "Raft"], path: "Tests/Simulation"),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
+    .testTarget(name: "RaftTests", dependencies: ["Raft"]),
+    .testTarget(name: "ProducerHATests", dependencies: ["Antelope", "ProducerHA", "Raft"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(name: "AcceptanceTests", dependencies: ["Antelope"], path: "Tests/Acceptance"),
     .testTarget(

@@ -224,6 +224,7 @@ public struct Replica: Sendable {
             }
         }
         if needsFounding { foundGroup(at: now) }
+        if raft.newcomerAwaitsEntry { _ = propose(Proposal(kind: .noop), at: now) }
         keepSnapshotIfDue(at: now)
     }
 

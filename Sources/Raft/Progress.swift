@@ -26,6 +26,8 @@ public struct Progress: Sendable {
     /// From the sending of the latest answered round to its answer.
     public internal(set) var roundTrip: Duration?
 
+    /// The leader's last entry when its term began, or when the link came up.
+    var linkedAt: LogIndex
     var awaitsProbe = false
     var isLoading = false
     var commitSent: LogIndex = 0
@@ -35,6 +37,7 @@ public struct Progress: Sendable {
 
     init(next: LogIndex, isLinked: Bool) {
         self.next = next
+        linkedAt = next - 1
         self.isLinked = isLinked
     }
 
@@ -78,6 +81,7 @@ public struct Progress: Sendable {
     /// A new link: what was on its way is lost, and the follower may not be what it was.
     mutating func relinked(next: LogIndex) {
         isLinked = true
+        linkedAt = next - 1
         match = 0
         counts = false
         acknowledgedRound = nil

@@ -38,6 +38,8 @@ public struct RaftCore: Sendable {
     var votes: [PeerID: Instant] = [:]
     /// The term for which the last leader said that its lease is gone.
     var releasedForTerm: Term?
+    /// Where a leader's log ended when this peer, which has no vote yet, first heard from it in this term.
+    var leadersEnd: (term: Term, index: LogIndex)?
 
     // The leader.
     var leadingSince = Instant(nanoseconds: 0)
@@ -80,6 +82,8 @@ public struct RaftCore: Sendable {
         // A peer without data may be one whose disk was replaced: what it promised is not known, so it assumes its own
         // setting.
         let promised = recovered.hardState == HardState() ? settings.promise : recovered.hardState.promise
+        // With the first write it is on the disk, though no leader may ever ask for a longer one.
+        hardState.promise = promised
         promise = Promise(longest: promised, startedAt: now)
         random = SplitMix64(seed: randomSeed)
         electionDeadline = now
@@ -103,6 +107,15 @@ public struct RaftCore: Sendable {
     public var acceptsProposals: Bool {
         role == .leader && transfer == nil && uncommittedBytes < settings.limits.uncommittedBytes
             && lastIndex - commitIndex < LogIndex(settings.limits.uncommittedEntries)
+    }
+
+    /// A follower without a vote has caught up, and no entry was made since its link came up that could give it one (see
+    /// `gainVoteIfCaughtUp`): this leader should make one.
+    public var newcomerAwaitsEntry: Bool {
+        role == .leader
+            && progress.values.contains {
+                $0.isLinked && !$0.counts && $0.match == lastIndex && $0.linkedAt == lastIndex
+            }
     }
 
     /// The term of an entry; nil when it is not kept or not there yet.

@@ -96,7 +96,9 @@ extension RaftCore {
     /// Stamps a message. Sending it is an acknowledgement of this leader's own.
     private mutating func makeRound(at now: Instant) -> Round {
         _ = promise.acknowledge(settings.promise, at: now)
-        return Round(sentAt: now, promise: settings.promise)
+        // An earlier lease may be longer than this leader's own, and those who promised it need not be in the quorum
+        // that elects the next leader, if one of them has lost its data: all followers promise what is left of it.
+        return Round(sentAt: now, promise: max(settings.promise, leaseNotBefore - now))
     }
 
     /// The store's answer to a request for entries that are no longer in memory.
@@ -153,7 +155,8 @@ extension RaftCore {
                 if hintIndex < follower.match { follower.match = 0 }
                 let agreed = log.highest(atOrBelow: hintIndex, termAtMost: hintTerm).index
                 // Below the base only a snapshot helps.
-                follower.probe(from: hintIndex < baseIndex ? baseIndex : max(follower.match, min(agreed, previous - 1)) + 1)
+                let last = max(follower.match, min(agreed, previous - 1))
+                follower.probe(from: hintIndex < baseIndex ? baseIndex : last + 1)
             }
         }
         progress[peer] = follower
@@ -210,6 +213,8 @@ extension RaftCore {
 
     mutating func accept(_ append: Append, from peer: PeerID, at now: Instant) {
         let previous = append.previousIndex
+        // A leader's first message begins where its log ended when its term began, or when the link came up.
+        if hardState.votesFrom == nil && leadersEnd?.term != term { leadersEnd = (term, previous) }
         var wroteEntries = false
         var result: AppendResponse.Result
         if previous < commitIndex {
@@ -221,7 +226,9 @@ extension RaftCore {
         } else {
             var last = previous
             for entry in append.entries {
-                guard entry.index == last + 1, entry.term <= append.term, entry.term >= log.term(at: last) ?? 0 else { return }
+                guard entry.index == last + 1, entry.term <= append.term, entry.term >= log.term(at: last) ?? 0 else {
+                    return
+                }
                 if let mine = log.term(at: entry.index), mine != entry.term { truncateLog(from: entry.index) }
                 if entry.index > lastIndex {
                     appendToLog(entry)
@@ -268,10 +275,13 @@ extension RaftCore {
         sendWhenPersisted(.appendResponse(response), to: peer)
     }
 
-    /// A peer without a vote gets one for later terms when it holds a commit of its leader's own term: from then on it
-    /// cannot be the one whose lost acknowledgement or vote made a difference.
+    /// A peer without a vote gets one for later terms when it holds a commit of its leader's own term of an entry that
+    /// was made after this process started: a quorum without this peer has taken that entry since its data was lost. So
+    /// nobody wins any more by a vote that it gave before, and all that it acknowledged before stands below that entry.
     private mutating func gainVoteIfCaughtUp() {
-        guard hardState.votesFrom == nil, commitIndex > 0, log.term(at: commitIndex) == term else { return }
+        guard hardState.votesFrom == nil, let leadersEnd, leadersEnd.term == term, commitIndex > leadersEnd.index,
+            log.term(at: commitIndex) == term
+        else { return }
         let from = term + 1
         changeHardState { $0.votesFrom = from }
         effects.append(.voteGained(from: from))

@@ -159,9 +159,11 @@ struct Script {
             unlink(a, b)
         case "slow-disk": for id in try words.peers(of: all) { peers[id]?.isSlow = true }
         case "sync":
-            for id in try words.peers(of: all) {
-                peers[id]?.isSlow = false
-                sync(id)
+            let ids = try words.peers(of: all)
+            let count = words.rest.isEmpty ? nil : try words.number("how many writes")
+            for id in ids {
+                peers[id]?.isSlow = count != nil
+                sync(id, count: count)
             }
         case "expect": try expect(&words, all)
         default: throw Problem(description: "\(verb) is no word of a script")
@@ -286,9 +288,9 @@ struct Script {
         }
     }
 
-    private mutating func sync(_ id: Int) {
-        guard let writes = peers[id]?.waiting, let last = writes.last else { return }
-        peers[id]?.waiting = []
+    private mutating func sync(_ id: Int, count: Int? = nil) {
+        guard let writes = peers[id]?.waiting.prefix(count ?? .max), let last = writes.last else { return }
+        peers[id]?.waiting.removeFirst(writes.count)
         for write in writes {
             peers[id]?.hardState = write.hardState
             if let snapshot = write.snapshot {

@@ -15,9 +15,9 @@ extension World {
         // Those who believe that they lead are asked; now and then somebody else is.
         for host in leading where running.contains(host) { proposeBlock(at: host) }
         if random.chance(1, in: 10) { proposeBlock(at: random.pick(running)) }
-        let isOut = leading.last.flatMap { hosts[$0].replica?.state.region }
-            .map { $0.activity != .active || $0.isPaused } ?? false
-        guard random.chance(1, in: isOut ? 4 : 15) else { return }
+        let region = leading.last.flatMap { hosts[$0].replica?.state.region }
+        let isOut = region.map { $0.activity != .active || $0.isPaused } ?? false
+        guard isCalm && isOut || random.chance(1, in: isOut ? 4 : 15) else { return }
         let host = leading.last.map { running.contains($0) ? $0 : random.pick(running) } ?? random.pick(running)
         if isCalm || isOut { return changeRegion(host, toActive: true) }
         switch Int.random(in: 0..<10, using: &random) {
@@ -119,7 +119,9 @@ extension World {
             report.blocksAnswered += 1
             if isCalm, calmSince > 0, report.blocksAnswered == blocksAtCalm + 1 { recovered() }
             checkers.answers(host, block, index: index, term: term, hosts: hosts)
-        case .refused(let refusal): report.refusals[refusal.name, default: 0] += 1
+        case .refused(let refusal):
+            report.refusals[refusal.name, default: 0] += 1
+            hosts[host].latestBlock = nil
         case .compareWithEntry(let index, let block):
             report.refusals["compare_with_entry", default: 0] += 1
             let entry = hosts[host].disk.image.entry(at: index) ?? checkers.applied[Int(index) - 1]

@@ -9,14 +9,14 @@ extension World {
         guard let leader = leading.last else { return }
         var others = hosts.indices.filter { $0 != leader }
         others.shuffle(using: &random)
-        switch Int.random(in: 0..<11, using: &random) {
+        switch Int.random(in: 0..<12, using: &random) {
         case 0: lateQuorum(leader, others)
         case 1: lostPromise(leader, others)
         case 2...5: fewPromises(leader, others)
-        case 6: lateHandOver(leader, others)
-        case 7: forgottenVote(leader, others)
-        case 8: overwrittenLog(leader, others)
-        case 9: oldLeader(leader, others)
+        case 6, 7: lateHandOver(leader, others)
+        case 8: forgottenVote(leader, others)
+        case 9: overwrittenLog(leader, others)
+        case 10: oldLeader(leader, others)
         default: splitVotes(leader, others)
         }
     }
