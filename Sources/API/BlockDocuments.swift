@@ -143,6 +143,20 @@ public struct BlockDocument: Document {
     }
 }
 
+extension BlockDocument {
+    /// As `json()`, but fast enough for a block of 8 MiB on the consensus loop.
+    public func quickJSON() -> [UInt8] {
+        let head = #"{"block":""#
+        let tail = #"","block_id":"\#(blockID)","block_num":\#(blockNum),"schema_version":\#(schemaVersion.number)}"#
+        var text = [UInt8]()
+        text.reserveCapacity(head.utf8.count + 2 * block.bytes.count + tail.utf8.count)
+        text.append(contentsOf: head.utf8)
+        text.append(contentsOf: Hex.encode(block.bytes).utf8)
+        text.append(contentsOf: tail.utf8)
+        return text
+    }
+}
+
 /// The answer of `wait_block`: the block of that height is committed.
 public struct WaitBlockDocument: Document {
     public var schemaVersion = SchemaVersion.current

@@ -10,9 +10,15 @@ extension CommitBlockRequest {
         {
             block = HexBytes(bytes)
         } else {
+            // JSON in general takes the consensus loop's time; nobody needs a large body of that kind.
+            guard body.count <= Self.largestUnusualBody else {
+                throw MalformedDocument(what: "a body of this size is {\"block\": \"<hex>\"} and nothing else")
+            }
             self = try CommitBlockRequest(json: body)
         }
     }
+
+    private static let largestUnusualBody = 64 << 10
 
     /// What stands between the quotes of `{"block":"..."}`; nil where it surely is something else.
     private static func digits(ofPlain body: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer>? {

@@ -149,8 +149,8 @@ public enum CommitBlockReason: Word {
         case .shuttingDown: "This peer is shutting down; the block was not appended; send it to another peer."
         case .overloaded: "Too many blocks are on their way; the block was not appended; send it again in a moment."
         case .conflictsWithHead:
-            "Another block of this height is committed or on its way; this one was not appended and never will be; "
-                + "take the committed one."
+            "Another block of this height is committed or on its way; this one was not appended; "
+                + "ask for that height and take what is committed there."
         case .unlinkable: "The block does not follow the head; it was not appended; send the blocks between first."
         case .stale:
             "The block is at or below the head and no longer in the log; it was not appended; ask the chain for "

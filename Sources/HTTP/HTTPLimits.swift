@@ -15,6 +15,8 @@ public struct HTTPLimits: Sendable {
     public var maxBodyBytesInAll = 128 << 20
     /// Target, names and values of one request's head together, in bytes. Over it: 431.
     public var maxHeaderBytes = 16 << 10
+    /// Bytes of answers that clients have not taken yet, of all connections together; small answers are always given.
+    public var maxAnswerBytesInAll = 64 << 20
     /// Header fields of one request. Over it: 431.
     public var maxHeaderFields = 128
     /// Connections that are served at once. Over it: 503.

@@ -11,6 +11,7 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
     case headersTooLarge(limitBytes: Int)
     case tooManyConnections(limit: Int)
     case tooManyBodies(limitBytes: Int)
+    case tooManyAnswers(limitBytes: Int)
     /// A handler's future failed. The cause is in the log and not in the answer.
     case handlerFailed
 
@@ -22,7 +23,7 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
         case .requestTimeout: .requestTimeout
         case .bodyTooLarge: .payloadTooLarge
         case .headersTooLarge: .requestHeaderFieldsTooLarge
-        case .tooManyConnections, .tooManyBodies: .serviceUnavailable
+        case .tooManyConnections, .tooManyBodies, .tooManyAnswers: .serviceUnavailable
         case .handlerFailed: .internalServerError
         }
     }
@@ -37,7 +38,7 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
         case .bodyTooLarge: "body_too_large"
         case .headersTooLarge: "headers_too_large"
         case .tooManyConnections: "too_many_connections"
-        case .tooManyBodies: "overloaded"
+        case .tooManyBodies, .tooManyAnswers: "overloaded"
         case .handlerFailed: "internal_error"
         }
     }
@@ -62,6 +63,8 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
                 + "needed."
         case .tooManyBodies(let limit):
             "Requests of more than \(limit) bytes together are under way. Nothing was done; try again."
+        case .tooManyAnswers(let limit):
+            "Answers of more than \(limit) bytes together wait for their readers. Try again."
         case .handlerFailed:
             "The request could not be served because of an error on this side; its log says which."
         }

@@ -37,6 +37,8 @@ public final class HTTPServer {
     private var stopped: EventLoopPromise<Void>?
     /// Request bodies that are held now, on all connections, in bytes.
     public internal(set) var heldBodyBytes = 0
+    /// Bytes of answers that were written and not taken yet, on all connections.
+    var heldAnswerBytes = 0
 
     /// - Parameters:
     ///   - prepareChannel: adds what stands between the socket and HTTP, TLS that is; on the loop, for each connection.

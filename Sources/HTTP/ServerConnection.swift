@@ -254,12 +254,22 @@ final class ServerConnection: ChannelInboundHandler {
         releaseBody()
         switch response.body {
         case .bytes(let bytes):
-            write(response, bytes, to: request, keepAlive: keepAlive, context)
+            let isSmall = bytes.readableBytes <= Self.smallAnswerBytes
+            if isSmall || server.heldAnswerBytes + bytes.readableBytes <= limits.maxAnswerBytesInAll {
+                write(response, bytes, to: request, keepAlive: keepAlive, context)
+            } else {
+                let refusal = server.refusals.response(.tooManyAnswers(limitBytes: limits.maxAnswerBytesInAll))
+                guard case .bytes(let text) = refusal.body else { break }
+                write(refusal, text, to: request, keepAlive: keepAlive, context)
+            }
             if !isServing { context.flush() }
         case .stream(let start):
             beginStream(response, to: request, start.value, context)
         }
     }
+
+    /// Answers up to this size are given whatever waits already.
+    private static let smallAnswerBytes = 64 << 10
 
     private func write(
         _ response: Response, _ bytes: ByteBuffer, to request: HTTPRequestHead, keepAlive: Bool,
@@ -276,7 +286,10 @@ final class ServerConnection: ChannelInboundHandler {
             head.headers.add(name: "connection", value: "keep-alive")
         }
         let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { [weak self] result in
+        let count = bytes.readableBytes
+        server.heldAnswerBytes += count
+        written.futureResult.assumeIsolated().whenComplete { [weak self, server] result in
+            server.heldAnswerBytes -= count
             if case .success = result, keepAlive { return }
             self?.context?.close(promise: nil)
         }

@@ -96,7 +96,11 @@ public enum Daemon {
         while true {
             var signal: Int32 = 0
             guard sigwait(&signals, &signal) == 0 else { continue }
-            guard signal == SIGHUP else { return }
+            guard signal == SIGHUP else {
+                // A second one is taken at its word.
+                pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+                return
+            }
             guard let configuration = reload() else {
                 logger.error("the configuration file has errors; nothing of it was taken over")
                 continue

@@ -18,7 +18,7 @@ public struct LineLogHandler: LogHandler {
         var line = Self.timestamp() + " " + Self.name(event.level) + " " + event.message.description
         let values = metadata.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in values.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
-        Self.output.withLockedValue { $0.write(line + "\n") }
+        Self.output.withLockedValue { $0.write(line) }
     }
 
     /// Standard error. A reader that does not keep up must not hold the consensus loop: then lines are dropped and
@@ -34,7 +34,7 @@ public struct LineLogHandler: LogHandler {
             }
             // No more than a pipe takes at once, so that this never waits.
             let note = lost > 0 ? "(\(lost) lines before this one were lost: standard error was not read)\n" : ""
-            let bytes = Array((note + line).utf8.prefix(Int(PIPE_BUF)))
+            let bytes = Array((note + line).utf8.prefix(Int(PIPE_BUF) - 1)) + [UInt8(ascii: "\n")]
             lost = 0
             _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
         }

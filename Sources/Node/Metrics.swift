@@ -23,6 +23,7 @@ extension Node {
         page.gauge("prodha_raft_last_index", "The index of the last entry.", Double(raft.lastIndex))
         page.gauge("prodha_raft_base_index", "The index of the last entry that is not kept any more.", Double(raft.baseIndex))
         page.gauge("prodha_raft_votes", "1 when this peer's vote counts.", raft.counts ? 1 : 0)
+        page.gauge("prodha_store_blocked", "1 while the disk takes no writes.", raft.storageIsBlocked ? 1 : 0)
         page.gauge(
             "prodha_head_block_num", "The number of the last committed block.",
             Double(replica.state.head?.block.number ?? 0))

@@ -18,6 +18,8 @@ final class Node {
     private(set) var replica: Replica
     private(set) var links: PeerLinks?
     var flags: FlagEdits
+    /// The flag of the file, not taken in yet.
+    private var flagToRead: Bool?
     var counters = Counters()
     /// Wall clock time at which the head was applied here.
     private(set) var headAppliedAt: Int64?
@@ -100,6 +102,9 @@ final class Node {
         case .roomAgain:
             logger.notice("there is room on the disk again")
             handle(.storageBlocked(false))
+        case .failed(.full) where replica.isShuttingDown:
+            // The end was asked for. What is not written was never acknowledged.
+            logger.warning("ends with the disk full; the last writes are not kept")
         case .failed(let error): onFatal(error)
         }
     }
@@ -119,7 +124,7 @@ final class Node {
             case .applied(let entry, let applied): note(entry, applied)
             case .restored:
                 counters.snapshotsInstalled += 1
-                headChanged()
+                headChanged(appliedAt: nil)
                 logger.notice("took over the leader's snapshot", metadata: ["index": "\(replica.state.index)"])
             case .note(let note): self.note(note)
             }
@@ -149,9 +154,9 @@ final class Node {
         switch entry.kind {
         case .block:
             counters.blocksCommitted += 1
-            headChanged()
+            headChanged(appliedAt: Clock.unixMilliseconds())
         case .region:
-            headChanged()
+            if replica.state.head?.index == entry.index { headChanged(appliedAt: Clock.unixMilliseconds()) }
             // What this entry says; the state may be further on already.
             guard let change = RegionChange(encoded: entry.payload) else { break }
             logger.notice(
@@ -164,9 +169,9 @@ final class Node {
         }
     }
 
-    private func headChanged() {
+    private func headChanged(appliedAt: Int64?) {
         guard let head = replica.state.head else { return }
-        headAppliedAt = Clock.unixMilliseconds()
+        headAppliedAt = appliedAt
         blockWaiters.resolve(through: head.block.number)
     }
 
@@ -228,6 +233,7 @@ final class Node {
         let report = PeerReport(edit: flags.record.edit).encoded()
         for peer in settings.raft.others { links?.send(report: report, to: peer) }
         links?.flush()
+        takeInFlag()
         followEditedFlags()
         let now = Clock.now()
         let late = leadershipWaiters.filter { $0.deadline <= now }
@@ -245,6 +251,15 @@ final class Node {
 
     /// Takes in the flag as the file has it now, at the start and at SIGHUP.
     func readFlag(_ isActive: Bool) {
+        flagToRead = isActive
+        takeInFlag()
+    }
+
+    /// An edit belongs to the epoch that stands when it is noticed, so this peer must know that first: what its store
+    /// knew at the start may be behind.
+    private func takeInFlag() {
+        guard let isActive = flagToRead, flags.record.lastRead == nil || replica.hasCaughtUp else { return }
+        flagToRead = nil
         guard flags.read(isActive, epoch: replica.state.region.epoch) else { return }
         store.submit(.write(.flag(flags.record)))
         if flags.record.edit != nil {
@@ -258,9 +273,10 @@ final class Node {
 
     /// Takes over what can change while the process runs, and says what cannot.
     func reload(_ configuration: Configuration) {
-        let before = flags.record
+        if flags.record.lastRead == configuration.isActive {
+            logger.notice("is_active_raft_cluster is \(configuration.isActive), as before")
+        }
         readFlag(configuration.isActive)
-        if flags.record == before { logger.notice("is_active_raft_cluster is \(configuration.isActive), as before") }
         if configuration.fixedAtStart != settings.fixedAtStart {
             logger.warning("other settings of the file have changed too; they take effect at the next start")
         }
@@ -342,6 +358,12 @@ struct BlockWaiters {
         for waiter in done { waiter.promise.succeed(true) }
     }
 
+    mutating func giveUpAll() {
+        let all = waiting
+        waiting = []
+        for waiter in all { waiter.promise.succeed(false) }
+    }
+
     mutating func giveUp(_ id: UInt64) {
         guard let at = waiting.firstIndex(where: { $0.id == id }) else { return }
         waiting.remove(at: at).promise.succeed(false)
@@ -355,6 +377,7 @@ extension LossReason {
         case .quorumLost: "no quorum answers"
         case .handOverFailed: "it gave its lease up for another peer, which did not take over"
         case .storageBlocked: "its disk takes no writes"
+        case .retired: "it is about to end"
         }
     }
 }
@@ -367,6 +390,7 @@ extension TransferOutcome {
         case .notLeader: "this peer does not lead"
         case .notAMember: "no such peer in this group"
         case .targetUnreachable: "it cannot be reached; leadership stays"
+        case .targetHasNoVote: "its vote does not count yet, since it came without data; leadership stays"
         case .busy: "another transfer is under way"
         case .unknown: "the lease was given up, and no other leader is known yet"
         }

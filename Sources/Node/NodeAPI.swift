@@ -7,6 +7,7 @@ import NIOCore
 import NIOHTTP1
 import ProducerHA
 import Raft
+import Storage
 
 /// The HTTP API of one peer. Everything runs on the node's event loop.
 struct NodeAPI {
@@ -44,6 +45,7 @@ struct NodeAPI {
         router.on([.POST], "/v1/prodha/check_block", api.checkBlock)
         router.on([.POST], "/v1/prodha/commit_block", api.commitBlock)
         router.on([.POST], "/v1/prodha/transfer", api.transfer)
+        // Scripts written for EOSIO-Taurus use GET.
         router.on([.GET, .POST], "/v1/producer_ha/take_leadership", api.takeLeadership)
         var limits = HTTPLimits()
         limits.maxBodyBytes = { _, path in
@@ -54,7 +56,10 @@ struct NodeAPI {
             eventLoop: node.eventLoop, limits: limits, logger: logger, errorDocument: Self.refusalDocument
         ) { request in
             node.counters.requests += 1
-            return router.handle(request)
+            return router.handle(request).flatMapErrorThrowing { error in
+                guard case StoreError.full = error else { throw error }
+                return .error(.overloaded, message: "\(error)")
+            }
         }
     }
 
@@ -155,10 +160,13 @@ struct NodeAPI {
         case .notCommitted: return answer(.document(CheckBlockDocument(accept: false, reason: .notCommitted)))
         case .compareWithEntry(let index):
             return node.readEntry(index).map { entry in
-                guard let entry, let header = try? BlockHeader(parsingPrefixOf: entry.payload), header.id != id else {
-                    return .document(CheckBlockDocument(accept: true))
-                }
-                return .document(CheckBlockDocument(accept: false, reason: .conflictsWithHead))
+                // Dropped from the log in the meantime: as any height below it.
+                guard let entry else { return .document(CheckBlockDocument(accept: true)) }
+                guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return .error(.internalError) }
+                return .document(
+                    header.id == id
+                        ? CheckBlockDocument(accept: true)
+                        : CheckBlockDocument(accept: false, reason: .conflictsWithHead))
             }
         }
     }
@@ -181,8 +189,9 @@ struct NodeAPI {
             if asBytes {
                 return Response(status: .ok, headers: ["content-type": "application/octet-stream"], body: found.bytes)
             }
-            return .document(
-                BlockDocument(blockNum: number, blockID: found.block.id.hex, block: HexBytes(found.bytes)))
+            let document = BlockDocument(
+                blockNum: number, blockID: found.block.id.hex, block: HexBytes(found.bytes))
+            return .json(.ok, document.quickJSON())
         }
     }
 
@@ -196,7 +205,7 @@ struct NodeAPI {
             timeout = min(.milliseconds(value), Self.longestWait)
         }
         let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
-        return node.waitForBlock(number, timeout: timeout, closed: request.closed).flatMap { outcome in
+        return node.waitForBlock(number, timeout: timeout).flatMap { outcome in
             let api = NodeAPI(node: bound.value)
             switch outcome {
             case .tooMany: return api.answer(.error(.overloaded))
@@ -266,13 +275,18 @@ struct NodeAPI {
             case .notAMember:
                 return .error(.unknownPeer, message: "peer \(target) is not in this group", details: details)
             case .unknown: return .error(.outcomeUnknown, message: outcome.text, details: details)
-            case .leaderIs, .targetBehind, .targetUnreachable, .busy:
+            case .leaderIs, .targetBehind, .targetUnreachable, .targetHasNoVote, .busy:
                 return .error(.transferFailed, message: "transfer to peer \(target): \(outcome.text)", details: details)
             }
         }
     }
 
     private func takeLeadership(_ request: Request) -> EventLoopFuture<Response> {
+        // It changes the leader: not by a HEAD, and not by a page in a browser, which can make others call it.
+        let fromABrowser = ["origin", "sec-fetch-site"].contains { request.headers.contains(name: $0) }
+        guard request.method != .HEAD, !fromABrowser else {
+            return answer(.error(.forbidden, message: "take_leadership is not for browsers, and no HEAD"))
+        }
         let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
         return node.takeLeadership().map { outcome in
             let id = bound.value.settings.raft.id

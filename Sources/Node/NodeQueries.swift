@@ -16,9 +16,11 @@ extension Node {
         replica.state.head.map { "\($0.block.number) \($0.block.id.hex)" } ?? "none"
     }
 
-    /// A member of a working quorum: leads and hears one, or follows a leader that it hears.
+    /// A member of a working quorum: its vote counts and its disk takes writes, and it leads and hears a quorum, or
+    /// follows a leader.
     var isReady: Bool {
         let raft = replica.raft
+        guard raft.counts, !raft.storageIsBlocked, !replica.isShuttingDown else { return false }
         if raft.role == .leader {
             return raft.quorumSilence(at: Clock.now()).map { $0 < raft.settings.electionTimeout.upperBound } ?? false
         }
@@ -152,9 +154,7 @@ extension Node {
 
     enum WaitOutcome { case committed, timedOut, tooMany }
 
-    func waitForBlock(
-        _ number: UInt32, timeout: Duration, closed: EventLoopFuture<Void>?
-    ) -> EventLoopFuture<WaitOutcome> {
+    func waitForBlock(_ number: UInt32, timeout: Duration) -> EventLoopFuture<WaitOutcome> {
         if let head = replica.state.head, head.block.number >= number {
             return eventLoop.makeSucceededFuture(.committed)
         }
@@ -163,7 +163,6 @@ extension Node {
         }
         let node = NIOLoopBound(self, eventLoop: eventLoop)
         let timer = eventLoop.scheduleTask(in: .nanoseconds(timeout.inNanoseconds)) { node.value.blockWaiters.giveUp(id) }
-        closed?.whenComplete { _ in node.value.blockWaiters.giveUp(id) }
         return future.map { committed in
             timer.cancel()
             return committed ? .committed : .timedOut
@@ -197,6 +196,7 @@ extension Node {
 
     /// Hands leadership over, if there is any and anyone to take it. Bounded by the transfer's own deadlines.
     func handOverAtEnd() -> EventLoopFuture<Void> {
+        blockWaiters.giveUpAll()
         shutDown()
         guard replica.raft.transfer != nil else { return eventLoop.makeSucceededFuture(()) }
         let promise = eventLoop.makePromise(of: TransferOutcome.self)

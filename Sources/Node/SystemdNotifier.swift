@@ -2,6 +2,9 @@ import Glibc
 
 /// Tells systemd how the daemon is, by the protocol of sd_notify(3). Does nothing where no systemd asked for it.
 struct SystemdNotifier {
+    /// In microseconds.
+    private static let shortestInterval: Int64 = 100_000
+
     private let address: String?
     /// How often the watchdog wants to hear from the consensus loop: half of what systemd allows.
     let watchdogInterval: Duration?
@@ -12,13 +15,13 @@ struct SystemdNotifier {
         let isForUs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
         watchdogInterval =
             isForUs && address != nil
-            ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.map { .microseconds($0 / 2) } : nil
+            ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.map { .microseconds(max($0 / 2, Self.shortestInterval)) }
+            : nil
     }
 
     func ready() { send("READY=1") }
     func watchdog() { send("WATCHDOG=1") }
     func stopping() { send("STOPPING=1") }
-    func status(_ text: String) { send("STATUS=" + text) }
 
     private func send(_ message: String) {
         guard let address else { return }

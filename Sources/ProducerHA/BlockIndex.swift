@@ -48,7 +48,4 @@ public struct BlockIndex: Sendable {
         let run = runs[low - 1]
         return number - run.number < run.count ? run.index + LogIndex(number - run.number) : nil
     }
-
-    /// The lowest height that the log keeps.
-    public var lowest: UInt32? { runs.first?.number }
 }

@@ -73,8 +73,11 @@ public enum BlockVerdict: Hashable, Sendable {
 }
 
 extension GroupState {
-    /// The rule for blocks from outside. A standby region takes everything; an active one only what it committed.
+    /// The rule for blocks from outside. A standby region takes everything; an active one only what it committed, and a
+    /// peer that does not know which of the two it is takes nothing.
     public func verdict(number: UInt32, id: BlockID, blocks: BlockIndex) -> BlockVerdict {
+        // What is not known yet may be an active region.
+        guard region.epoch > 0 else { return .notCommitted }
         guard region.activity == .active, let head else { return .accept }
         if number > head.block.number { return .notCommitted }
         if number == head.block.number { return id == head.block.id ? .accept : .conflictsWithHead }

@@ -76,7 +76,7 @@ public struct GroupState: Hashable, Sendable {
 
     /// Applies the next entry. Never fails: what does not fit is recorded as refused and changes nothing else.
     public mutating func apply(_ entry: Entry) -> Applied {
-        precondition(entry.index == index + 1, "entry \(entry.index) applied after \(index)")
+        invariant(entry.index == index + 1, "entry \(entry.index) applied after \(index)")
         index = entry.index
         term = entry.term
         let applied = change(by: entry)

@@ -72,7 +72,7 @@ public struct Replica: Sendable {
     ///   - blocks: the blocks that the kept part of the log holds, up to there.
     ///   - lastSnapshot: the index of the snapshot in the store.
     public init(raft: RaftCore, state: GroupState, blocks: BlockIndex, lastSnapshot: LogIndex, options: Options) {
-        precondition(state.index == raft.commitIndex, "state at \(state.index), core at \(raft.commitIndex)")
+        invariant(state.index == raft.commitIndex, "state at \(state.index), core at \(raft.commitIndex)")
         self.raft = raft
         self.state = state
         self.blocks = blocks
@@ -109,6 +109,9 @@ public struct Replica: Sendable {
 
     public func canProduce(at now: Instant) -> Bool { obstacle(at: now) == nil }
 
+    /// This peer has applied an entry of the current leader's term, so it knows all that was committed before that term.
+    public var hasCaughtUp: Bool { raft.leader != nil && state.term == raft.term }
+
     // MARK: - What happens
 
     public mutating func step(_ event: Event, at now: Instant) -> [Action] {
@@ -133,12 +136,19 @@ public struct Replica: Sendable {
     /// Takes no leadership any more, and gives away what it has, to the peer that is closest behind.
     public mutating func shutDown(at now: Instant) -> [Action] {
         isShuttingDown = true
-        guard raft.transfer == nil else { return takeActions() }
-        let candidates = raft.progress.filter { $0.value.isLinked && $0.value.counts }
-        if let best = candidates.max(by: { ($0.value.match, $1.key) < ($1.value.match, $0.key) })?.key {
-            drive(.transfer(to: best), at: now)
-        }
+        if raft.transfer == nil, let best = bestSuccessor(at: now) { drive(.transfer(to: best), at: now) }
+        drive(.retire, at: now)
         return takeActions()
+    }
+
+    /// The follower that has most of the log, of those that answered a moment ago: a hung one still has its link.
+    private func bestSuccessor(at now: Instant) -> PeerID? {
+        let recent = raft.settings.heartbeatInterval * 3
+        let well = raft.progress.filter { _, follower in
+            guard let contact = follower.lastContact else { return false }
+            return follower.isLinked && follower.counts && now - contact <= recent
+        }
+        return well.max { ($0.value.match, $1.key) < ($1.value.match, $0.key) }?.key
     }
 
     // MARK: - Proposals
@@ -158,6 +168,11 @@ public struct Replica: Sendable {
         }
         if let obstacle = obstacle(at: now) { return .refused(.obstacle(obstacle)) }
         guard let proposed else { return .refused(.obstacle(.termNotApplied)) }
+        // A change of the region that is on its way already counts: no block comes after it.
+        switch proposed.region.activity {
+        case .standby, .activating: return .refused(.obstacle(.regionStandby))
+        case .active: if proposed.region.isPaused { return .refused(.obstacle(.regionPaused)) }
+        }
         if let under = blockOnItsWay(number: block.number) {
             guard under.block == block else { return .refused(.conflictsWithHead) }
             waiting[under.index, default: []].append(ticket)
@@ -200,7 +215,6 @@ public struct Replica: Sendable {
     // MARK: - Driving the core
 
     private mutating func drive(_ event: Event, at now: Instant) {
-        var needsFounding = false
         for effect in raft.step(event, at: now) {
             switch effect {
             case .persist(let write): actions.append(.persist(write))
@@ -211,7 +225,7 @@ public struct Replica: Sendable {
                 actions.append(.send(.installSnapshot(install), to: peer))
             case .commit(let entries):
                 for entry in entries { apply(entry) }
-                needsFounding = beginTerm() || needsFounding
+                beginTerm()
             case .restore(let snapshot): restore(snapshot)
             case .lostLeadership(let term, let reason):
                 stopProposing()
@@ -223,7 +237,7 @@ public struct Replica: Sendable {
             case .voteGained(let term): actions.append(.note(.voteGained(from: term)))
             }
         }
-        if needsFounding { foundGroup(at: now) }
+        foundGroupIfNew(at: now)
         if raft.newcomerAwaitsEntry { _ = propose(Proposal(kind: .noop), at: now) }
         keepSnapshotIfDue(at: now)
     }
@@ -238,7 +252,7 @@ public struct Replica: Sendable {
         actions.append(.applied(entry, applied))
         guard let tickets = waiting.removeValue(forKey: entry.index) else { return }
         guard applied == .accepted, let head = state.head, head.index == entry.index else {
-            preconditionFailure("entry \(entry.index) was proposed as fitting and then refused")
+            impossible("entry \(entry.index) was proposed as fitting and then refused")
         }
         for ticket in tickets {
             actions.append(.answer(ticket, .committed(index: entry.index, term: entry.term, head.block)))
@@ -246,19 +260,18 @@ public struct Replica: Sendable {
     }
 
     /// Once an entry of its own term is applied, a leader knows everything that was committed before, and may propose.
-    /// True when the group has yet to be given its name and its region's state.
-    private mutating func beginTerm() -> Bool {
-        guard raft.role == .leader, proposed == nil, state.term == raft.term else { return false }
+    private mutating func beginTerm() {
+        guard raft.role == .leader, proposed == nil, state.term == raft.term else { return }
         proposed = state
-        return state.groupID == nil || state.region.epoch == 0
     }
 
-    private mutating func foundGroup(at now: Instant) {
-        if state.groupID == nil {
+    /// Gives a new group its name and its region's state.
+    private mutating func foundGroupIfNew(at now: Instant) {
+        if let proposed, proposed.groupID == nil {
             let settings = GroupSettings(groupID: options.newGroupID, producers: options.producers)
             _ = propose(Proposal(kind: .settings, payload: settings.encoded()), at: now)
         }
-        if state.region.epoch == 0 {
+        if let proposed, proposed.region.epoch == 0 {
             let change = RegionChange(
                 expects: 0, epoch: 1, activity: options.startsActive ? .active : .standby, isPaused: false)
             _ = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
@@ -277,7 +290,7 @@ public struct Replica: Sendable {
 
     private mutating func restore(_ snapshot: Snapshot) {
         guard let restored = GroupState(snapshot) else {
-            preconditionFailure("the leader's snapshot at \(snapshot.index) is of a kind this version does not know")
+            impossible("the leader's snapshot at \(snapshot.index) is of a kind this version does not know")
         }
         state = restored
         lastSnapshot = snapshot.index

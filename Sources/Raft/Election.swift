@@ -30,7 +30,7 @@ extension RaftCore {
     }
 
     mutating func becomeFollower(term newTerm: Term, leader newLeader: PeerID?, at now: Instant) {
-        precondition(newTerm >= term)
+        invariant(newTerm >= term, "term \(newTerm) after \(term)")
         if role == .leader { leaveLeadership(.higherTerm(newTerm), at: now) }
         role = .follower
         votes = [:]
@@ -64,7 +64,7 @@ extension RaftCore {
         resetElectionTimer(at: now)
         setLeader(nil)
         votes = [:]
-        guard mayVote(in: term + 1), !storageIsBlocked else {
+        guard mayVote(in: term + 1), mayLead else {
             role = .follower
             return
         }
@@ -74,9 +74,24 @@ extension RaftCore {
         if votes.count >= settings.quorum { startElection(leaseReleased: false, at: now) }
     }
 
+    private var mayLead: Bool { !storageIsBlocked && !isRetiring }
+
+    /// Takes no part in elections any more, but with its vote. A leader goes on until its successor takes over, or until
+    /// the transfer has failed.
+    mutating func retire(at now: Instant) {
+        isRetiring = true
+        switch role {
+        case .leader: if transfer == nil { loseLeadership(.retired, at: now) }
+        case .preCandidate, .candidate:
+            role = .follower
+            votes = [:]
+        case .follower: break
+        }
+    }
+
     /// The leader asks this peer to be its successor.
     mutating func takeOver(leaseReleased: Bool, at now: Instant) {
-        guard mayVote(in: term + 1), !storageIsBlocked else { return }
+        guard mayVote(in: term + 1), mayLead else { return }
         startElection(leaseReleased: leaseReleased, at: now)
     }
 

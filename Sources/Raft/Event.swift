@@ -18,6 +18,8 @@ public enum Event: Sendable {
     case transfer(to: PeerID)
     /// Ask the leader, if there is one, to hand over to this peer.
     case requestLeadership
+    /// Take no leadership any more; give up what a failed transfer leaves.
+    case retire
     /// The store takes no writes, or takes them again. A peer whose store does not takes no part in leading.
     case storageBlocked(Bool)
 }
@@ -56,6 +58,8 @@ public enum LossReason: Hashable, Sendable {
     case handOverFailed
     /// Its store takes no writes.
     case storageBlocked
+    /// The process is about to end.
+    case retired
 }
 
 public enum TransferOutcome: Hashable, Sendable {
@@ -66,6 +70,8 @@ public enum TransferOutcome: Hashable, Sendable {
     case notLeader
     case notAMember
     case targetUnreachable
+    /// The target has no vote yet: it has not caught up since its data was lost, or not been through an election since.
+    case targetHasNoVote
     /// Another transfer is under way.
     case busy
     /// The lease is gone and this peer stepped down, but no other leader is known yet.

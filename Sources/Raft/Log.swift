@@ -20,10 +20,10 @@ struct Log {
         runs = recovered.terms
         tail = Deque(recovered.tail)
         tailBytes = recovered.tail.reduce(0) { $0 + $1.payload.count }
-        precondition(lastIndex >= baseIndex, "a log that ends at \(lastIndex), before its base \(baseIndex)")
-        precondition(runs.first.map { $0.first == baseIndex + 1 } ?? (lastIndex == baseIndex), "a gap above the base")
-        precondition(tail.last.map { $0.index == lastIndex } ?? true, "a tail that does not reach the end of the log")
-        precondition(firstInMemory == recovered.applied + 1, "entries above the applied one are missing")
+        invariant(lastIndex >= baseIndex, "a log that ends at \(lastIndex), before its base \(baseIndex)")
+        invariant(runs.first.map { $0.first == baseIndex + 1 } ?? (lastIndex == baseIndex), "a gap above the base")
+        invariant(tail.last.map { $0.index == lastIndex } ?? true, "a tail that does not reach the end of the log")
+        invariant(firstInMemory == recovered.applied + 1, "entries above the applied one are missing")
     }
 
     var firstInMemory: LogIndex { lastIndex + 1 - LogIndex(tail.count) }
@@ -65,8 +65,8 @@ struct Log {
     }
 
     mutating func append(_ entry: Entry) {
-        precondition(entry.index == lastIndex + 1, "entry \(entry.index) after \(lastIndex)")
-        precondition(entry.term >= lastTerm, "term \(entry.term) after \(lastTerm)")
+        invariant(entry.index == lastIndex + 1, "entry \(entry.index) after \(lastIndex)")
+        invariant(entry.term >= lastTerm, "term \(entry.term) after \(lastTerm)")
         if lastTerm != entry.term || runs.isEmpty { runs.append(TermRun(first: entry.index, term: entry.term)) }
         tail.append(entry)
         tailBytes += entry.payload.count
@@ -75,7 +75,7 @@ struct Log {
 
     /// Drops the entries from `first` on. They must be in memory: only what is not committed is ever cut off.
     mutating func truncate(from first: LogIndex) {
-        precondition(first >= firstInMemory && first > baseIndex, "a cut at \(first), below what may still change")
+        invariant(first >= firstInMemory && first > baseIndex, "a cut at \(first), below what may still change")
         while lastIndex >= first, let entry = tail.popLast() {
             tailBytes -= entry.payload.count
             lastIndex -= 1

@@ -84,7 +84,6 @@ public struct Progress: Sendable {
         linkedAt = next - 1
         match = 0
         counts = false
-        acknowledgedRound = nil
         isLoading = false
         probe(from: next)
     }

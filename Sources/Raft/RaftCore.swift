@@ -55,7 +55,9 @@ public struct RaftCore: Sendable {
     var persistedWrite: UInt64 = 0
     var hardStateWrite: UInt64 = 0
     var writesUnderWay: [(sequence: UInt64, lastIndex: LogIndex)] = []
-    var storageIsBlocked = false
+    /// The store takes no writes.
+    public internal(set) var storageIsBlocked = false
+    var isRetiring = false
     var hardStateIsDirty = false
     var firstUnwritten: LogIndex?
     var unwrittenSnapshot: Snapshot?
@@ -73,7 +75,9 @@ public struct RaftCore: Sendable {
     ///   - randomSeed: any number that differs from peer to peer and from start to start.
     ///   - now: a reading of the clock after the process started.
     public init(settings: Settings, recovered: RecoveredLog, randomSeed: UInt64, at now: Instant) {
-        precondition(recovered.applied <= recovered.hardState.commit || recovered.applied == recovered.baseIndex)
+        invariant(
+            recovered.applied <= recovered.hardState.commit || recovered.applied == recovered.baseIndex,
+            "applied through \(recovered.applied), committed through \(recovered.hardState.commit)")
         self.settings = settings
         hardState = recovered.hardState
         log = Log(recovered)
@@ -170,6 +174,7 @@ public struct RaftCore: Sendable {
         case .transfer(let peer): startTransfer(to: peer, at: now)
         case .requestLeadership:
             if let leader, leader != settings.id { send(.transferRequest(term: term), to: leader) }
+        case .retire: retire(at: now)
         case .storageBlocked(let isBlocked):
             storageIsBlocked = isBlocked
             if isBlocked && role == .leader { loseLeadership(.storageBlocked, at: now) }
@@ -272,7 +277,7 @@ public struct RaftCore: Sendable {
     }
 
     mutating func truncateLog(from first: LogIndex) {
-        precondition(first > commitIndex, "entry \(first) is committed and would be replaced")
+        invariant(first > commitIndex, "entry \(first) is committed and would be replaced")
         log.truncate(from: first)
         persistedIndex = min(persistedIndex, first - 1)
         for at in writesUnderWay.indices {
@@ -288,7 +293,7 @@ public struct RaftCore: Sendable {
     }
 
     private mutating func persisted(through sequence: UInt64, at now: Instant) {
-        precondition(sequence <= lastWrite, "write \(sequence) was never asked for")
+        invariant(sequence <= lastWrite, "write \(sequence) was never asked for")
         guard sequence > persistedWrite else { return }
         persistedWrite = sequence
         while let first = writesUnderWay.first, first.sequence <= sequence {

@@ -17,7 +17,7 @@ extension RaftCore {
     }
 
     mutating func propose(_ proposals: [Proposal], at now: Instant) {
-        precondition(role == .leader && transfer == nil, "only a leader that stays takes proposals")
+        invariant(role == .leader && transfer == nil, "only a leader that stays takes proposals")
         for proposal in proposals {
             uncommittedBytes += proposal.payload.count
             appendToLog(
@@ -59,7 +59,8 @@ extension RaftCore {
                 return
             }
             var entries: [Entry] = []
-            if follower.next <= lastIndex && !follower.isLoading && follower.hasRoom(settings.limits) {
+            let isRepeat = follower.state == .probing && follower.awaitsProbe
+            if follower.next <= lastIndex && !follower.isLoading && !isRepeat && follower.hasRoom(settings.limits) {
                 entries = log.entries(from: follower.next, bytes: settings.limits.appendBytes)
                 if entries.isEmpty {
                     let through = min(log.firstInMemory - 1, follower.next + 1023)
@@ -79,7 +80,7 @@ extension RaftCore {
         _ entries: [Entry], after previous: LogIndex, to peer: PeerID, _ follower: inout Progress, at now: Instant
     ) {
         guard let previousTerm = log.term(at: previous) else {
-            preconditionFailure("entry \(previous) is not in the log \(baseIndex)...\(lastIndex)")
+            impossible("entry \(previous) is not in the log \(baseIndex)...\(lastIndex)")
         }
         let append = Append(
             term: term, round: makeRound(at: now), previousIndex: previous, previousTerm: previousTerm,
@@ -107,6 +108,11 @@ extension RaftCore {
         follower.isLoading = false
         var stillWanted = follower.isLinked && follower.next == first
         if case .snapshot = follower.state { stillWanted = false }
+        guard !entries.isEmpty else {
+            // The store could not read them, or has dropped them: the next heartbeat tries again.
+            progress[peer] = follower
+            return
+        }
         let isSound = entries.first?.index == first && entries.allSatisfy { log.term(at: $0.index) == $0.term }
         var rest = entries[...]
         if stillWanted && isSound && first > baseIndex {
@@ -179,7 +185,7 @@ extension RaftCore {
 
     private mutating func commit(through index: LogIndex) {
         let entries = log.entries(from: commitIndex + 1, through: index)
-        precondition(entries.count == Int(index - commitIndex), "entries above \(commitIndex) are not in memory")
+        invariant(entries.count == Int(index - commitIndex), "entries above \(commitIndex) are not in memory")
         commitIndex = index
         if role == .leader { uncommittedBytes = max(0, uncommittedBytes - entries.reduce(0) { $0 + $1.payload.count }) }
         effects.append(.commit(entries))
@@ -189,6 +195,8 @@ extension RaftCore {
 
     /// Takes a message of a leader: follows it, and promises what it asks for. False when the sender leads no more.
     mutating func follow(_ peer: PeerID, term leaderTerm: Term, round: Round, at now: Instant) -> Bool {
+        // A promise counts for ever; one that no configuration permits is a damaged message.
+        guard round.promise <= settings.limits.longestPromise else { return false }
         guard leaderTerm >= term else {
             let answer = AppendResponse(
                 term: term, sentAt: round.sentAt, counts: false,
@@ -196,7 +204,7 @@ extension RaftCore {
             sendWhenHardStatePersisted(.appendResponse(answer), to: peer)
             return false
         }
-        precondition(
+        invariant(
             leaderTerm > term || (role != .leader && (leader == nil || leader == peer)),
             "peers \(leader.map(\.description) ?? "?") and \(peer) both lead term \(term)")
         if leaderTerm > term || role != .follower || leader != peer {
@@ -253,6 +261,8 @@ extension RaftCore {
 
     mutating func accept(_ install: InstallSnapshot, from peer: PeerID, at now: Instant) {
         let snapshot = install.snapshot
+        // Each would wait for the disk, and the leader sends newer ones.
+        if storageIsBlocked { return }
         if snapshot.index > commitIndex {
             if log.term(at: snapshot.index) == snapshot.term {
                 commit(through: snapshot.index)

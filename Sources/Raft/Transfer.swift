@@ -21,7 +21,8 @@ extension RaftCore {
         guard role == .leader else { return refuse(.notLeader) }
         guard target != settings.id else { return refuse(.leaderIs(target)) }
         guard transfer == nil else { return refuse(.busy) }
-        guard links[target] != nil else { return refuse(.targetUnreachable) }
+        guard links[target] != nil, let follower = progress[target] else { return refuse(.targetUnreachable) }
+        guard follower.counts else { return refuse(.targetHasNoVote) }
         transfer = Transfer(
             target: target, term: term, phase: .draining, deadline: now + settings.electionTimeout.upperBound)
     }
@@ -53,6 +54,7 @@ extension RaftCore {
         if stillLeads && under.phase == .draining {
             let reachable = progress[under.target]?.isLinked == true
             effects.append(.transferEnded(to: under.target, reachable ? .targetBehind : .targetUnreachable))
+            if isRetiring { loseLeadership(.retired, at: now) }
             return
         }
         if stillLeads { loseLeadership(.handOverFailed, at: now) }

@@ -166,6 +166,8 @@ public struct Limits: Sendable {
     public var uncommittedBytes = 64 << 20
     /// Entries that are proposed and not committed, likewise.
     public var uncommittedEntries = 8192
+    /// The longest promise that is acknowledged: twice the longest lease that a configuration may have.
+    public var longestPromise = Duration.seconds(120)
     /// Payload bytes of committed entries kept in memory for followers that are a little behind.
     public var cachedBytes = 4 << 20
 

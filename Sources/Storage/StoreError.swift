@@ -34,7 +34,8 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(path) is damaged: \(reason). Move the directory away and start again: "
                 + "the peer joins empty and catches up from the leader before it votes."
         case .full(let path):
-            "no room to write \(path). Nothing was written. Free some space; the peer goes on by itself."
+            "no room to write \(path). Nothing was written. Free some space; a peer that runs goes on by itself, "
+                + "one that was just starting must be started again."
         case .failed(let operation, let reason):
             "\(operation) failed: \(reason). The peer stops, since it cannot know what reached the disk."
         }

@@ -17,6 +17,9 @@ public final class StoreThread: Sendable {
             LogIndex, through: LogIndex, prefix: Int, @Sendable (Result<[EntryOutline], StoreError>) -> Void)
     }
 
+    /// Payload bytes that one job of outlines may pass; what lies behind is asked for again.
+    private static let outlineBytes = 4 << 20
+
     public enum Report: Sendable {
         /// All writes of the core up to this sequence number are durable.
         case persisted(through: UInt64)
@@ -157,7 +160,11 @@ public final class StoreThread: Sendable {
                 case .outlines(let first, let last, let prefix, let reply):
                     try answer(reply, store, &backlog) { () throws(StoreError) in
                         var found: [EntryOutline] = []
+                        var size = 0
                         try store.outlines(from: first, through: last, prefix: prefix) {
+                            // SQLite reads whole payloads, and writes wait meanwhile.
+                            size += $0.size
+                            if size > Self.outlineBytes && !found.isEmpty { return false }
                             found.append($0)
                             return true
                         }

@@ -116,6 +116,24 @@ extension Acceptance {
             }
         }
 
+        /// The region's entry is the last one of a new standby group, so a store may not know yet that it is committed.
+        @Test func filesEditedWhileAllPeersAreDownTakeEffect() async throws {
+            try await withCluster(GroupSettings(active: false)) { cluster in
+                try await cluster.start()
+                try await eventually("the group is standby") {
+                    try await cluster.peers[0].status()["production.epoch"]?.int == 1
+                }
+                for peer in cluster.peers { try await peer.kill() }
+                for peer in cluster.peers {
+                    try edit(peer, active: true)
+                    try await peer.startAndServe()
+                }
+                try await eventually("the region is active") { try await isActive(cluster.peers) }
+                var chain = try Chain()
+                try await cluster.commit(try chain.next(3))
+            }
+        }
+
         @Test func aBrokenFileIsToldAtSighupAndChangesNothing() async throws {
             try await withCluster { cluster in
                 try await cluster.start()

@@ -69,6 +69,33 @@ import Testing
         #expect(CommitRefusal.obstacle(.noLeader).name == "not_leader")
     }
 
+    @Test func noBlockComesAfterAStandbyThatIsOnItsWay() throws {
+        for stop in [(RegionActivity.standby, false), (.active, true)] {
+            let trio = try Trio.serving()
+            let first = try Chain.block(on: nil, slot: 1)
+            _ = try trio.answer(to: first, at: 0)
+            trio.propose(at: 0, activity: stop.0, isPaused: stop.1)
+            #expect(trio.obstacle(0) == nil, "it is proposed, not applied")
+            let ticket = try trio.commit(try Chain.block(on: try Chain.ref(first), slot: 2), at: 0)
+            #expect(trio.answers[ticket] == .refused(.obstacle(stop.1 ? .regionPaused : .regionStandby)))
+            trio.deliver()
+            #expect(trio.replicas.allSatisfy { $0.state.head?.bytes == first })
+        }
+    }
+
+    @Test func aPeerThatEndsIsNotElected() throws {
+        let trio = try Trio.serving()
+        trio.shutDown(1)
+        trio.cut = [0]
+        for _ in 0..<40 where trio.replicas[2].raft.role != .leader {
+            trio.now = trio.now + .milliseconds(100)
+            for id in [1, 2] { trio.step(id, .tick) }
+            trio.deliver()
+        }
+        #expect(trio.replicas[1].raft.role == .follower)
+        #expect(trio.replicas[2].raft.role == .leader)
+    }
+
     @Test func lostLeadershipMeansUnknown() throws {
         let trio = try Trio.serving()
         trio.cut = [0]

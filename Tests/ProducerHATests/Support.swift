@@ -113,6 +113,13 @@ final class Trio {
         return isProposed
     }
 
+    /// Proposes a change of the region and delivers nothing yet.
+    func propose(at id: Int, activity: RegionActivity, isPaused: Bool) {
+        let epoch = replicas[id].state.region.epoch
+        let change = RegionChange(expects: epoch, epoch: epoch + 1, activity: activity, isPaused: isPaused)
+        perform(replicas[id].proposeRegion(change, at: now).0, id)
+    }
+
     func shutDown(_ id: Int) { perform(replicas[id].shutDown(at: now), id) }
 
     func obstacle(_ id: Int) -> ProductionObstacle? { replicas[id].obstacle(at: now) }

@@ -277,10 +277,7 @@ struct Script {
                 let install = InstallSnapshot(term: term, round: round, snapshot: snapshot)
                 network.append(Parcel(from: id, to: to.value, message: .installSnapshot(install)))
             case .becameLeader: peers[id]?.notes.append("leads")
-            case .lostLeadership(_, .higherTerm): peers[id]?.notes.append("lost: higher-term")
-            case .lostLeadership(_, .quorumLost): peers[id]?.notes.append("lost: quorum-lost")
-            case .lostLeadership(_, .handOverFailed): peers[id]?.notes.append("lost: hand-over-failed")
-            case .lostLeadership(_, .storageBlocked): peers[id]?.notes.append("lost: storage-blocked")
+            case .lostLeadership(_, let reason): peers[id]?.notes.append("lost: \(reason)")
             case .transferEnded(_, let outcome): peers[id]?.notes.append("transfer: \(outcome)")
             case .restore(let snapshot): peers[id]?.notes.append("restored: \(snapshot.index)")
             case .commit, .leaderChanged, .leaseAcquired, .voteGained: break
