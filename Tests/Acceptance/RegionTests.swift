@@ -128,7 +128,12 @@ extension Acceptance {
                     try edit(peer, active: true)
                     try await peer.startAndServe()
                 }
-                try await eventually("the region is active") { try await isActive(cluster.peers) }
+                for peer in cluster.peers {
+                    try await eventually("the edit is committed") {
+                        try await peer.status()["production.epoch"]?.int == 2
+                    }
+                }
+                try #require(try await isActive(cluster.peers))
                 var chain = try Chain()
                 try await cluster.commit(try chain.next(3))
             }

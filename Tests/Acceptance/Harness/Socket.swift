@@ -136,7 +136,7 @@ final class Listener: Sendable {
     }
 }
 
-private func withAddress(
+func withAddress(
     _ host: UInt32, _ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
 ) -> Int32 {
     var address = sockaddr_in()
