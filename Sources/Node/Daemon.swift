@@ -128,7 +128,8 @@ public enum Daemon {
 
     /// Why this version must not run with the file: it would leave a door open that the file says is closed.
     public static func unsupported(in configuration: Configuration) -> String? {
-        let wantsGuard = configuration.apiTLS != nil || configuration.tokenFile != nil || configuration.readTokenFile != nil
+        let wantsGuard =
+            configuration.apiTLS != nil || configuration.tokenFile != nil || configuration.readTokenFile != nil
         guard wantsGuard || !configuration.apiListen.isLoopback else { return nil }
         return """
             this version's API has no TLS and no tokens yet, so it serves loopback only; \
@@ -210,7 +211,8 @@ private final class Running {
                 metadata: ["api": "\(address)", "version": "\(Version.current)", "head": "\(node.headDescription)"])
             systemd.ready()
             if let interval = systemd.watchdogInterval {
-                node.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(interval.inNanoseconds)) { _ in
+                node.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(interval.inNanoseconds)) {
+                    _ in
                     systemd.watchdog()
                 }
             }

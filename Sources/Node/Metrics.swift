@@ -10,35 +10,43 @@ extension Node {
         var page = MetricsPage(labels: "region=\"\(settings.region)\",peer=\"\(raft.settings.id)\"")
         var leaseRemaining = Duration.zero
         if case .held(let rest) = raft.lease(at: now) { leaseRemaining = rest }
-        page.gauge("prodha_can_produce", "1 when this peer may produce at this moment.", replica.canProduce(at: now) ? 1 : 0)
+        page.gauge(
+            "prodha_can_produce", "1 when this peer may produce at this moment.", replica.canProduce(at: now) ? 1 : 0)
         page.gauge("prodha_is_leader", "1 when this peer leads its group.", raft.role == .leader ? 1 : 0)
         page.gauge("prodha_has_leader", "1 when this peer knows a leader.", raft.leader == nil ? 0 : 1)
         page.gauge("prodha_ready", "1 when this peer is a member of a working quorum.", isReady ? 1 : 0)
-        page.gauge("prodha_lease_remaining_seconds", "What is left of the lease; 0 without one.", leaseRemaining.inSeconds)
+        page.gauge(
+            "prodha_lease_remaining_seconds", "What is left of the lease; 0 without one.", leaseRemaining.inSeconds)
         page.gauge("prodha_region_active", "1 when the region is active.", region.activity == .active ? 1 : 0)
         page.gauge("prodha_region_paused", "1 when production is paused.", region.isPaused ? 1 : 0)
         page.gauge("prodha_region_epoch", "The epoch of the region's state.", Double(region.epoch))
         page.gauge("prodha_raft_term", "The current term.", Double(raft.term))
         page.gauge("prodha_raft_commit_index", "The index of the last committed entry.", Double(raft.commitIndex))
         page.gauge("prodha_raft_last_index", "The index of the last entry.", Double(raft.lastIndex))
-        page.gauge("prodha_raft_base_index", "The index of the last entry that is not kept any more.", Double(raft.baseIndex))
+        page.gauge(
+            "prodha_raft_base_index", "The index of the last entry that is not kept any more.", Double(raft.baseIndex))
         page.gauge("prodha_raft_votes", "1 when this peer's vote counts.", raft.counts ? 1 : 0)
         page.gauge("prodha_store_blocked", "1 while the disk takes no writes.", raft.storageIsBlocked ? 1 : 0)
         page.gauge(
             "prodha_head_block_num", "The number of the last committed block.",
             Double(replica.state.head?.block.number ?? 0))
-        page.gauge("prodha_links_up", "Links to other peers that stand.", Double(links?.links.values.count { $0.connectedSince != nil } ?? 0))
+        page.gauge(
+            "prodha_links_up", "Links to other peers that stand.",
+            Double(links?.links.values.count { $0.connectedSince != nil } ?? 0))
         page.gauge("prodha_links_configured", "Other peers of the group.", Double(settings.raft.others.count))
         page.counter("prodha_blocks_committed_total", "Blocks applied.", counters.blocksCommitted)
         page.counter("prodha_entries_applied_total", "Entries applied.", counters.entriesApplied)
-        page.counter("prodha_entries_refused_total", "Entries that did not fit and changed nothing.", counters.entriesRefused)
+        page.counter(
+            "prodha_entries_refused_total", "Entries that did not fit and changed nothing.", counters.entriesRefused)
         page.counter("prodha_commits_refused_total", "Blocks handed in and not committed.", counters.commitsRefused)
         page.counter("prodha_elections_won_total", "Elections that this peer won.", counters.electionsWon)
         page.counter("prodha_leaderships_lost_total", "Times that this peer stopped leading.", counters.leadershipsLost)
-        page.counter("prodha_leader_changes_total", "Changes of the known leader, to none included.", counters.leaderChanges)
+        page.counter(
+            "prodha_leader_changes_total", "Changes of the known leader, to none included.", counters.leaderChanges)
         page.counter("prodha_leases_acquired_total", "Leases that this peer came to hold.", counters.leasesAcquired)
         page.counter("prodha_snapshots_total", "Snapshots made.", counters.snapshots)
-        page.counter("prodha_snapshots_installed_total", "Snapshots taken over from a leader.", counters.snapshotsInstalled)
+        page.counter(
+            "prodha_snapshots_installed_total", "Snapshots taken over from a leader.", counters.snapshotsInstalled)
         page.counter("prodha_http_requests_total", "Requests served.", counters.requests)
         let timings = store.timings
         page.counter("prodha_store_writes_total", "Transactions of the store, one sync each.", timings.syncs)

@@ -343,7 +343,8 @@ struct BlockWaiters {
     private var nextID: UInt64 = 0
 
     /// Waits until the block is committed: true, or until the time is over: false. nil when too many wait already.
-    mutating func wait(for number: UInt32, on eventLoop: any EventLoop) -> (id: UInt64, future: EventLoopFuture<Bool>)? {
+    mutating func wait(for number: UInt32, on eventLoop: any EventLoop) -> (id: UInt64, future: EventLoopFuture<Bool>)?
+    {
         guard waiting.count < Self.most else { return nil }
         nextID += 1
         let promise = eventLoop.makePromise(of: Bool.self)

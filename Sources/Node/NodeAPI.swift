@@ -86,7 +86,8 @@ struct NodeAPI {
             return answer(.error(.malformedBlock, message: "\(error)"))
         }
         guard bytes.count <= Self.maxBlockBytes else {
-            return answer(.error(.bodyTooLarge, message: "the block has \(bytes.count) bytes, \(Self.maxBlockBytes) are taken"))
+            return answer(
+                .error(.bodyTooLarge, message: "the block has \(bytes.count) bytes, \(Self.maxBlockBytes) are taken"))
         }
         let block: SignedBlock
         do {
@@ -126,7 +127,8 @@ struct NodeAPI {
                     return NodeAPI(node: bound.value).refused(.stale)
                 }
                 return header.id == block.id
-                    ? .committed(entry.index, entry.term, block) : NodeAPI(node: bound.value).refused(.conflictsWithHead)
+                    ? .committed(entry.index, entry.term, block)
+                    : NodeAPI(node: bound.value).refused(.conflictsWithHead)
             }
         }
     }
@@ -162,7 +164,9 @@ struct NodeAPI {
             return node.readEntry(index).map { entry in
                 // Dropped from the log in the meantime: as any height below it.
                 guard let entry else { return .document(CheckBlockDocument(accept: true)) }
-                guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return .error(.internalError) }
+                guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else {
+                    return .error(.internalError)
+                }
                 return .document(
                     header.id == id
                         ? CheckBlockDocument(accept: true)
@@ -201,7 +205,9 @@ struct NodeAPI {
         }
         var timeout = Self.longestWait
         if let text = request.query["timeout_ms"] {
-            guard let value = Int64(text), value >= 0 else { return malformed("timeout_ms is a number of milliseconds") }
+            guard let value = Int64(text), value >= 0 else {
+                return malformed("timeout_ms is a number of milliseconds")
+            }
             timeout = min(.milliseconds(value), Self.longestWait)
         }
         let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
@@ -294,9 +300,11 @@ struct NodeAPI {
                 switch outcome {
                 case .leads: TakeLeadershipDocument(success: true, info: "peer \(id) leads")
                 case .stillFollows(let leader?):
-                    TakeLeadershipDocument(success: false, info: "peer \(leader) still leads; peer \(id) did not take over in time")
+                    TakeLeadershipDocument(
+                        success: false, info: "peer \(leader) still leads; peer \(id) did not take over in time")
                 case .stillFollows(nil):
-                    TakeLeadershipDocument(success: false, info: "no peer leads: the group has no quorum, or is just electing")
+                    TakeLeadershipDocument(
+                        success: false, info: "no peer leads: the group has no quorum, or is just electing")
                 }
             return .document(document, status: .created)
         }
@@ -310,7 +318,8 @@ extension Response {
 
     static func error(_ kind: ErrorKind, message: String? = nil, details: [String: JSONValue] = [:]) -> Response {
         .document(
-            ErrorDocument(kind, message: message, details: details), status: HTTPResponseStatus(statusCode: kind.status))
+            ErrorDocument(kind, message: message, details: details), status: HTTPResponseStatus(statusCode: kind.status)
+        )
     }
 
     fileprivate static func committed(_ index: LogIndex, _ term: Term, _ block: BlockRef) -> Response {

@@ -146,7 +146,8 @@ extension Node {
 
     func outlines(from first: LogIndex, through last: LogIndex, prefix: Int) -> EventLoopFuture<[EntryOutline]> {
         let promise = eventLoop.makePromise(of: [EntryOutline].self)
-        store.submit(.outlines(first, through: last, prefix: prefix) { result in
+        store.submit(
+            .outlines(first, through: last, prefix: prefix) { result in
                 promise.completeWith(result.mapError { $0 })
             })
         return promise.futureResult
@@ -162,7 +163,9 @@ extension Node {
             return eventLoop.makeSucceededFuture(.tooMany)
         }
         let node = NIOLoopBound(self, eventLoop: eventLoop)
-        let timer = eventLoop.scheduleTask(in: .nanoseconds(timeout.inNanoseconds)) { node.value.blockWaiters.giveUp(id) }
+        let timer = eventLoop.scheduleTask(in: .nanoseconds(timeout.inNanoseconds)) {
+            node.value.blockWaiters.giveUp(id)
+        }
         return future.map { committed in
             timer.cancel()
             return committed ? .committed : .timedOut

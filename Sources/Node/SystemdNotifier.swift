@@ -15,7 +15,9 @@ struct SystemdNotifier {
         let isForUs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
         watchdogInterval =
             isForUs && address != nil
-            ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.map { .microseconds(max($0 / 2, Self.shortestInterval)) }
+            ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.map {
+                .microseconds(max($0 / 2, Self.shortestInterval))
+            }
             : nil
     }
 

@@ -40,7 +40,9 @@ struct ValidateCommand: ParsableCommand {
             if output == .table {
                 for finding in found { print(finding) }
                 let warnings = found.count - errors
-                if errors == 0 { print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : "")) }
+                if errors == 0 {
+                    print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : ""))
+                }
                 if errors > 0 { print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))") }
             }
         }
