@@ -21,7 +21,7 @@ demo: packages
 
 test: packages
 	PRODHA_STRICT=1 $(SWIFT) build --build-tests
-	PRODHA_STRICT=1 $(SWIFT) test --skip-build
+	PRODHA_STRICT=1 $(SWIFT) test --skip-build --no-parallel
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
