@@ -16,8 +16,8 @@ export PRODHA_ROUNDS = $(ROUNDS)
 .PHONY: demo test lint format release static bench-failover clean packages
 
 demo: packages
-	$(SWIFT) build $(RELEASE) --product prodha
-	.build-release/release/prodha demo $(DEMO)
+	$(SWIFT) build --product prodha
+	.build/debug/prodha demo $(DEMO)
 
 test: packages
 	PRODHA_STRICT=1 $(SWIFT) build --build-tests
