@@ -141,14 +141,14 @@ public struct Replica: Sendable {
         return takeActions()
     }
 
-    /// The follower that has most of the log, of those that answered a moment ago: a hung one still has its link.
+    /// The follower that has most of the log, of those that answered a moment ago if there are any: a hung one still has
+    /// its link.
     private func bestSuccessor(at now: Instant) -> PeerID? {
         let recent = raft.settings.heartbeatInterval * 3
-        let well = raft.progress.filter { _, follower in
-            guard let contact = follower.lastContact else { return false }
-            return follower.isLinked && follower.counts && now - contact <= recent
-        }
-        return well.max { ($0.value.match, $1.key) < ($1.value.match, $0.key) }?.key
+        let linked = raft.progress.filter { $0.value.isLinked && $0.value.counts }
+        let well = linked.filter { $0.value.lastContact.map { now - $0 <= recent } ?? false }
+        return (well.isEmpty ? linked : well)
+            .max { ($0.value.match, $1.key) < ($1.value.match, $0.key) }?.key
     }
 
     // MARK: - Proposals
