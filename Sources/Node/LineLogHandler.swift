@@ -1,3 +1,4 @@
+import API
 import Glibc
 import Logging
 import NIOConcurrencyHelpers
@@ -15,7 +16,9 @@ public struct LineLogHandler: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        var line = Self.timestamp() + " " + Self.name(event.level) + " " + event.message.description
+        var line =
+            UTCInstant(unixMilliseconds: Clock.unixMilliseconds()).description + " " + Self.name(event.level) + " "
+            + event.message.description
         let values = metadata.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in values.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
         Self.output.withLockedValue { $0.write(line) }
@@ -50,16 +53,5 @@ public struct LineLogHandler: LogHandler {
         case .warning: "warning"
         case .error, .critical: "error"
         }
-    }
-
-    private static func timestamp() -> String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        var parts = tm()
-        gmtime_r(&now.tv_sec, &parts)
-        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        let milliseconds = String(1000 + now.tv_nsec / 1_000_000).dropFirst()
-        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
-            + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(milliseconds)Z"
     }
 }
