@@ -1,34 +1,79 @@
-# The two commands: `make demo` shows a group at work, `make test` checks everything.
+# The commands: `make demo` shows a group at work, `make demo-nodeos` one with real nodeos, `make test` checks everything.
 # Both install the Debian packages they need where they may (root or sudo), else they say which to install.
 
-PACKAGES := libreadline-dev libsqlite3-dev libyaml-dev
+PACKAGES := libreadline-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev faketime
 SWIFT ?= swift
-# Random rounds and seeds of the tests; more of them by hand: make test SEEDS=2000 ROUNDS=10
-SEEDS ?= 200
+# How much of what is random: seeds of the simulator, rounds of the tests, seconds of fuzzing. More by hand:
+# make test SEEDS=20000 ROUNDS=10 SECONDS=600
+SEEDS ?= 2000
 ROUNDS ?= 2
+SECONDS ?= 60
 DEMO ?= --duration 60
 RELEASE := --scratch-path .build-release -c release
 STATIC := --scratch-path .build-static -c release --static-swift-stdlib
+CODE := Sources Tests Fuzz/Targets Fuzz/Package.swift Package.swift
+SOAK := .build-soak/release/soak
 
-export PRODHA_SEEDS = $(SEEDS)
 export PRODHA_ROUNDS = $(ROUNDS)
 
-.PHONY: demo test lint format release static bench-failover clean packages
+.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-gate fuzz lint format release static bench-failover bench-nodeos clean packages
 
 demo: packages
 	$(SWIFT) build --product prodha
 	.build/debug/prodha demo $(DEMO)
 
-test: packages
+# Fetches a nodeos when there is none yet.
+demo-nodeos: packages
+	$(SWIFT) build --product prodha
+	nodeos=$$(Tests/Nodeos/get-nodeos) && .build/debug/prodha demo --nodeos "$$nodeos" $(DEMO)
+
+test: units simulate bugs fuzz
+
+units: packages
 	PRODHA_STRICT=1 $(SWIFT) build --build-tests
 	PRODHA_STRICT=1 $(SWIFT) test --skip-build --no-parallel
 
+# The test targets under a sanitizer, in a folder of its own; those beside three real nodeos would take hours. A crash
+# would else wait for Swift's own report; a process in which a race is found ends, and so fails its test; XCTest and
+# Foundation leak, so leaks are not looked for.
+sanitize-thread sanitize-address: export TSAN_OPTIONS = halt_on_error=1 suppressions=$(CURDIR)/Tests/thread-sanitizer.txt
+sanitize-thread sanitize-address: export ASAN_OPTIONS = detect_leaks=0
+sanitize-thread sanitize-address: sanitize-%: packages
+	SWIFT_BACKTRACE=enable=no $(SWIFT) test --sanitize=$* --scratch-path .build-$* --no-parallel --skip NodeosTests
+
+# The simulator at full speed: SEEDS seeds of 60 simulated seconds; `soak` goes on until it is stopped.
+simulate: $(SOAK)
+	$(SOAK) --seeds $(SEEDS)
+
+soak: $(SOAK)
+	$(SOAK) --first $$(date +%s)000
+
+# One seed again, with everything that happens in it: make replay SEED=169
+replay: $(SOAK)
+	PRODHA_TRACE=1 $(SOAK) --first $(SEED) --seeds 1
+
+.PHONY: $(SOAK)
+$(SOAK): packages
+	$(SWIFT) build --scratch-path .build-soak -c release --product soak
+
+# Every deliberate bug of Tests/Bugs must be found.
+bugs: packages
+	python3 Tests/Bugs/find.py --seeds $(SEEDS) --swift $(SWIFT)
+
+# Those of what stands beside nodeos, by the unit tests.
+bugs-gate: packages
+	python3 Tests/Bugs/find.py --gate --swift $(SWIFT)
+
+# Bytes from outside: make fuzz SECONDS=3600 TARGETS="blocks p2p-stream"
+fuzz: packages
+	SWIFT="$(SWIFT)" Fuzz/run $(SECONDS) $(TARGETS)
+
 lint:
-	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive $(CODE)
 	@! grep -rnE 'try!|Thread\.sleep' Sources || (echo 'Sources must not use these' && false)
 
 format:
-	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+	$(SWIFT) format --in-place --recursive $(CODE)
 
 release: packages
 	$(SWIFT) build $(RELEASE) --product prodha
@@ -40,8 +85,14 @@ static: packages
 bench-failover: static
 	python3 Benchmarks/failover.py --prodha .build-static/prodha
 
+# make bench-nodeos ROUNDS=20, and CHAIN=DIR: the data of a nodeos with a long chain, to be synced through a gate
+bench-nodeos: static
+	$(SWIFT) build --build-tests
+	PRODHA_MEASURE=1 PRODHA_BINARY=$(CURDIR)/.build-static/prodha $(if $(CHAIN),PRODHA_CHAIN=$(abspath $(CHAIN))) \
+	    $(SWIFT) test --skip-build --no-parallel --filter NodeosTests.Guarded/Measurements
+
 clean:
-	rm -rf .build .build-release .build-static .demo
+	rm -rf .build .build-* .demo
 
 packages:
 	@missing=$$(for p in $(PACKAGES); do \

@@ -15,6 +15,8 @@ let layers: [Target] = [
     .target(name: "Configuration", dependencies: ["CYAML"]),
     .target(name: "Raft", dependencies: [product("DequeModule", "swift-collections")]),
     .target(name: "Antelope", dependencies: [product("Crypto", "swift-crypto")]),
+    .systemLibrary(name: "CSecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
+    .target(name: "Keys", dependencies: ["Antelope", "CSecp256k1", product("Crypto", "swift-crypto")]),
     .target(name: "ProducerHA", dependencies: ["Antelope", "Raft"]),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .target(
@@ -32,11 +34,26 @@ let layers: [Target] = [
             product("Logging", "swift-log"), product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
             product("NIOHTTP1", "swift-nio"),
         ]),
+    .target(
+        name: "Gate",
+        dependencies: [
+            "Antelope", "HTTP", "Keys", "ProducerHA", "Raft", product("DequeModule", "swift-collections"),
+            product("Logging", "swift-log"), product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"),
+        ]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(
+        name: "Transactions",
+        dependencies: [
+            "Antelope", "CZlib", "Raft", product("DequeModule", "swift-collections"),
+            product("HeapModule", "swift-collections"),
+        ]),
     .target(name: "API"),
     .target(
         name: "Node",
         dependencies: [
-            "API", "Antelope", "Configuration", "HTTP", "ProducerHA", "Raft", "Storage", "Transport",
+            "API", "Antelope", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Raft", "Storage", "Transactions",
+            "Transport",
             product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
             product("NIOConcurrencyHelpers", "swift-nio"),
@@ -50,8 +67,8 @@ let layers: [Target] = [
     .target(
         name: "Lab",
         dependencies: [
-            "API", "Antelope", "HTTP", product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
-            product("NIOHTTP1", "swift-nio"),
+            "API", "Antelope", "HTTP", "Keys", product("Crypto", "swift-crypto"), product("NIOCore", "swift-nio"),
+            product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
         ]),
     .executableTarget(
         name: "prodha",
@@ -64,6 +81,7 @@ let tests: [Target] = [
     .testTarget(name: "LayersTests"),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "AntelopeTests", dependencies: ["Antelope"], resources: [.copy("Fixtures")]),
+    .testTarget(name: "KeysTests", dependencies: ["Antelope", "Keys"]),
     .testTarget(
         name: "TransportTests",
         dependencies: [
@@ -76,21 +94,46 @@ let tests: [Target] = [
             "HTTP", product("Logging", "swift-log"), product("NIOConcurrencyHelpers", "swift-nio"),
             product("NIOCore", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
-    .target(name: "Simulation", dependencies: ["Antelope", "ProducerHA", "Raft"], path: "Tests/Simulation"),
+    .target(
+        name: "Simulation", dependencies: ["Antelope", "ProducerHA", "Raft", "SimulatedDisk", "Storage"],
+        path: "Tests/Simulation"),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
-    .testTarget(name: "RaftTests", dependencies: ["Raft"]),
+    .target(name: "Scenarios", dependencies: ["Raft"], path: "Tests/Scenarios/Player"),
+    .testTarget(name: "RaftTests", dependencies: ["Raft", "Scenarios"]),
+    .executableTarget(
+        name: "soak",
+        dependencies: ["Scenarios", "Simulation", product("ArgumentParser", "swift-argument-parser")],
+        path: "Tests/Soak"),
     .testTarget(name: "ProducerHATests", dependencies: ["Antelope", "ProducerHA", "Raft"]),
+    .testTarget(
+        name: "GateTests",
+        dependencies: [
+            "Antelope", "Gate", "HTTP", "Harness", "Keys", "ProducerHA", "Raft", product("Logging", "swift-log"),
+            product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
+        ]),
+    .testTarget(name: "TransactionsTests", dependencies: ["Antelope", "CZlib", "Raft", "Transactions"]),
+    .testTarget(
+        name: "NodeTests",
+        dependencies: ["Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
-    .testTarget(name: "AcceptanceTests", dependencies: ["Antelope"], path: "Tests/Acceptance"),
+    .target(name: "Harness", dependencies: ["Antelope", "Keys"], path: "Tests/Harness"),
+    .testTarget(name: "AcceptanceTests", dependencies: ["Antelope", "Harness"], path: "Tests/Acceptance"),
+    .testTarget(
+        name: "NodeosTests", dependencies: ["Antelope", "Harness", "Keys", product("Crypto", "swift-crypto")],
+        path: "Tests/Nodeos", exclude: ["README.md", "config.ini", "genesis.json", "get-nodeos"]),
+    .target(name: "CSimulatedDisk", dependencies: ["CSQLite"], path: "Tests/CSimulatedDisk"),
+    .target(name: "SimulatedDisk", dependencies: ["CSimulatedDisk", "CSQLite"], path: "Tests/SimulatedDisk"),
     .testTarget(
         name: "StorageTests",
         dependencies: [
-            "CSQLite", "ProducerHA", "Raft", "Storage", product("NIOConcurrencyHelpers", "swift-nio"),
+            "Antelope", "CSQLite", "ProducerHA", "Raft", "SimulatedDisk", "Storage",
+            product("NIOConcurrencyHelpers", "swift-nio"),
         ]),
     .testTarget(
         name: "LabTests",
         dependencies: [
-            "API", "Antelope", "HTTP", "Lab", product("Logging", "swift-log"),
+            "API", "Antelope", "HTTP", "Harness", "Keys", "Lab", product("Logging", "swift-log"),
             product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
             product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),

@@ -253,11 +253,15 @@ _prodha_demo() {
     repeating_flags=()
     non_repeating_flags=(--no-kill --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--directory --duration --kill-every --block-interval-ms)
+    non_repeating_options=(--nodeos --directory --duration --kill-every --block-interval-ms)
     __prodha_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
+    '--nodeos')
+        __prodha_add_completions -f
+        return
+        ;;
     '--directory')
         return
         ;;

@@ -29,7 +29,7 @@ function __prodha_parse_tokens -S
         case 'validate'
             __prodha_parse_subcommand -r 1 'self=' 'o/output=' 'version' 'h/help'
         case 'demo'
-            __prodha_parse_subcommand -r 1 'directory=' 'duration=' 'kill-every=' 'no-kill' 'block-interval-ms=' 'no-color' 'version' 'h/help'
+            __prodha_parse_subcommand -r 1 'nodeos=' 'directory=' 'duration=' 'kill-every=' 'no-kill' 'block-interval-ms=' 'no-color' 'version' 'h/help'
         case 'help'
             __prodha_parse_subcommand -r 1 'version'
         end
@@ -109,11 +109,12 @@ complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options 
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha validate" o output' -l 'output' -s 'o' -d 'How to print the findings.' -rfka 'table json'
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha validate" version' -l 'version' -d 'Show the version.'
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha validate" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" nodeos' -l 'nodeos' -d 'A nodeos beside each peer makes the blocks: its path, or a name in PATH; nodeos when none is given.' -rF
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" directory' -l 'directory' -d 'Where configuration, data and logs are kept and left behind. Default: a fresh directory in $TMPDIR or /tmp, removed at the end unless something went wrong.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" duration' -l 'duration' -d 'End after so long. Default: at ^C.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" kill-every' -l 'kill-every' -d 'From one leader\'s death to the next.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" no-kill' -l 'no-kill' -d 'Kill nobody.'
-complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" block-interval-ms' -l 'block-interval-ms' -d 'From one block to the next.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" block-interval-ms' -l 'block-interval-ms' -d 'From one block to the next. Default: 500, as nodeos has it.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" no-color' -l 'no-color' -d 'No colours; NO_COLOR does the same.'
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" version' -l 'version' -d 'Show the version.'
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" h help' -s 'h' -l 'help' -d 'Show help information.'

@@ -40,6 +40,9 @@ extension ErrorKind {
         what: "The request did not arrive whole in time; nothing was done; send it again.")
     public static let waitTimeout = ErrorKind(
         name: "wait_timeout", status: 408, what: "The block was not committed within the time given; ask again.")
+    public static let transactionUnknown = ErrorKind(
+        name: "transaction_unknown", status: 408,
+        what: "Whether a block will hold it is unknown; ask /v1/prodha/transaction, or send the same one again.")
     public static let bodyTooLarge = ErrorKind(
         name: "body_too_large", status: 413, what: "The body is over the limit of this call; nothing was done.")
     public static let headersTooLarge = ErrorKind(
@@ -68,6 +71,9 @@ extension ErrorKind {
         name: "internal_error", status: 500, what: "This peer could not serve the request; its log says why.")
     public static let overloaded = ErrorKind(
         name: "overloaded", status: 503, what: "This peer has too much on its hands; nothing was done; send it again.")
+    public static let notProducing = ErrorKind(
+        name: "not_producing", status: 503,
+        what: "This peer's nodeos does not produce; it was not given the transaction; ask the leader.")
     public static let tooManyConnections = ErrorKind(
         name: "too_many_connections", status: 503,
         what: "All connections of this peer are taken; nothing was done; close some and try again.")
@@ -79,8 +85,9 @@ extension ErrorKind {
     public static let catalogue: [ErrorKind] =
         [
             malformedRequest, malformedBlock, unauthorized, forbidden, notFound, blockNotFound, methodNotAllowed,
-            requestTimeout, waitTimeout, bodyTooLarge, headersTooLarge, notLeader, noQuorum, epochChanged,
-            transferFailed, unknownPeer, outcomeUnknown, internalError, overloaded, tooManyConnections, unhealthy,
+            requestTimeout, waitTimeout, transactionUnknown, bodyTooLarge, headersTooLarge, notLeader, noQuorum,
+            epochChanged, transferFailed, unknownPeer, outcomeUnknown, internalError, overloaded, notProducing,
+            tooManyConnections, unhealthy,
         ] + CommitBlockReason.known.map(\.error)
 }
 

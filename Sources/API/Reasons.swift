@@ -5,14 +5,15 @@ public enum CanProduceReason: Word {
     case notLeader, noLeader, noQuorum
     case leaseExpired, leaseWait, termNotApplied
     case regionStandby, regionPaused, regionUnconfirmed, regionsInConflict
-    case nodeosUnreachable, nodeosBehind, nodeosDiverged, nodeosWrongChain
+    case nodeosUnreachable, nodeosBehind, nodeosDiverged, nodeosWrongChain, nodeosClockOff, nodeosPaused,
+        nodeosSignerFailed
     case draining, shuttingDown
     case unknown(String)
 
     public static let known: [CanProduceReason] = [
         .notLeader, .noLeader, .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionStandby, .regionPaused,
         .regionUnconfirmed, .regionsInConflict, .nodeosUnreachable, .nodeosBehind, .nodeosDiverged, .nodeosWrongChain,
-        .draining, .shuttingDown,
+        .nodeosClockOff, .nodeosPaused, .nodeosSignerFailed, .draining, .shuttingDown,
     ]
 
     public var rawValue: String {
@@ -31,6 +32,9 @@ public enum CanProduceReason: Word {
         case .nodeosBehind: "nodeos_behind"
         case .nodeosDiverged: "nodeos_diverged"
         case .nodeosWrongChain: "nodeos_wrong_chain"
+        case .nodeosClockOff: "nodeos_clock_off"
+        case .nodeosPaused: "nodeos_paused"
+        case .nodeosSignerFailed: "nodeos_signer_failed"
         case .draining: "draining"
         case .shuttingDown: "shutting_down"
         case .unknown(let text): text
@@ -67,6 +71,14 @@ public enum CanProduceReason: Word {
                 + "and if this lasts, resynchronise it."
         case .nodeosWrongChain:
             "The local nodeos is on another chain than this group; point it or the group at the right one."
+        case .nodeosClockOff:
+            "The clock of this machine, or of its nodeos, differs by seconds from those of the others; set it right, "
+                + "since nodeos writes its time into the blocks."
+        case .nodeosPaused:
+            "The local nodeos is being told to produce and has not said yes; if this lasts, see what its log says."
+        case .nodeosSignerFailed:
+            "No signature can be made: nodeos asks for another key, or the keosd does not sign; see what the status of "
+                + "nodeos says."
         case .draining:
             "This peer is handing leadership over and signs nothing more; another peer takes over by itself."
         case .shuttingDown: "This peer is shutting down; another peer takes over by itself."

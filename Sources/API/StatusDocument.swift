@@ -9,13 +9,19 @@ public struct StatusDocument: Document {
     public var production: Production
     /// Null when no nodeos is attached.
     @Nullable public var nodeos: Nodeos?
+    /// Null from a peer that does not serve them.
+    @Nullable public var transactions: Transactions?
 
-    public init(peer: Peer, raft: Raft, peers: [OtherPeer], production: Production, nodeos: Nodeos? = nil) {
+    public init(
+        peer: Peer, raft: Raft, peers: [OtherPeer], production: Production, nodeos: Nodeos? = nil,
+        transactions: Transactions? = nil
+    ) {
         self.peer = peer
         self.raft = raft
         self.peers = peers
         self.production = production
         self.nodeos = nodeos
+        self.transactions = transactions
     }
 
     /// The peer that answers.
@@ -192,42 +198,8 @@ public struct StatusDocument: Document {
         }
     }
 
-    /// The nodeos beside this peer.
-    public struct Nodeos: Codable, Hashable, Sendable {
-        public var url: String
-        public var reachable: Bool
-        /// Null before its first answer, like all below.
-        @Nullable public var headBlockNum: UInt32?
-        @Nullable public var headBlockID: String?
-        @Nullable public var lastIrreversibleBlockNum: UInt32?
-        @Nullable public var paused: Bool?
-        /// Since its last answer.
-        @Nullable public var ageMS: Milliseconds?
-
-        public init(
-            url: String, reachable: Bool, headBlockNum: UInt32? = nil, headBlockID: String? = nil,
-            lastIrreversibleBlockNum: UInt32? = nil, paused: Bool? = nil, ageMS: Milliseconds? = nil
-        ) {
-            self.url = url
-            self.reachable = reachable
-            self.headBlockNum = headBlockNum
-            self.headBlockID = headBlockID
-            self.lastIrreversibleBlockNum = lastIrreversibleBlockNum
-            self.paused = paused
-            self.ageMS = ageMS
-        }
-
-        private enum CodingKeys: String, CodingKey {
-            case url, reachable, paused
-            case headBlockNum = "head_block_num"
-            case headBlockID = "head_block_id"
-            case lastIrreversibleBlockNum = "last_irreversible_block_num"
-            case ageMS = "age_ms"
-        }
-    }
-
     private enum CodingKeys: String, CodingKey {
-        case peer, raft, peers, production, nodeos
+        case peer, raft, peers, production, nodeos, transactions
         case schemaVersion = "schema_version"
     }
 }

@@ -35,12 +35,12 @@ public struct Checksum256: Hashable, Sendable {
         guard digits.count == 64 else { return nil }
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         for digit in digits {
-            guard let value = Self.value(ofDigit: digit) else { return nil }
+            guard let value = digit.asHexDigit else { return nil }
             // All 256 bits move up by one digit.
             words.0 = words.0 << 4 | words.1 >> 60
             words.1 = words.1 << 4 | words.2 >> 60
             words.2 = words.2 << 4 | words.3 >> 60
-            words.3 = words.3 << 4 | value
+            words.3 = words.3 << 4 | UInt64(value)
         }
         self.words = words
     }
@@ -81,15 +81,6 @@ public struct Checksum256: Hashable, Sendable {
         hasher.combine(words.2)
         hasher.combine(words.3)
         hasher.combine(words.0)
-    }
-
-    private static func value(ofDigit digit: UInt8) -> UInt64? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(digit - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(digit - UInt8(ascii: "a")) + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(digit - UInt8(ascii: "A")) + 10
-        default: nil
-        }
     }
 }
 

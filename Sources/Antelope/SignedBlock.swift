@@ -48,14 +48,14 @@ public struct SignedBlock: Sendable {
     }
 
     /// The transactions' ids, in the block's order. nil stands for a zlib-compressed transaction, whose id only the
-    /// uncompressed bytes tell.
+    /// uncompressed bytes tell, and for one that cannot be read.
     public var transactionIDs: [TransactionID?] {
         receipts.map { receipt in
             switch receipt.transaction {
             case .id(let id): id
             case .packed(let packed):
                 switch packed.compression {
-                case .none: digest(packed.transaction)
+                case .none: UnpackedTransaction(unpacking: bytes[packed.transaction])?.id
                 case .zlib: nil
                 }
             }
@@ -89,10 +89,6 @@ public struct SignedBlock: Sendable {
             }
             return transaction.withUnsafeBytes { .sha256(part(receipt.head), $0) }
         }
-    }
-
-    private func digest(_ range: Range<Int>) -> Checksum256 {
-        bytes.withUnsafeBytes { .sha256(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     /// The root of the tree over `leaves`, of which an odd last one is taken twice (`merkle.cpp`). No leaves: zeros.

@@ -216,7 +216,8 @@ enum Host {
 
     static func isIPv4(_ text: String) -> Bool {
         var address = in_addr()
-        return inet_pton(AF_INET, text, &address) == 1
+        // C's text ends at a NUL, ours does not.
+        return !text.utf8.contains(0) && inet_pton(AF_INET, text, &address) == 1
     }
 
     /// An IPv6 address, with or without a zone (`fe80::1%eth0`).
@@ -229,6 +230,6 @@ enum Host {
             if zone.isEmpty || !isName { return false }
         }
         var address = in6_addr()
-        return inet_pton(AF_INET6, String(first), &address) == 1
+        return !first.utf8.contains(0) && inet_pton(AF_INET6, String(first), &address) == 1
     }
 }

@@ -16,12 +16,9 @@ enum NodeosRules {
         if let signer = nodeos.object("signer", .signer) {
             settings.signer = self.signer(signer, apiListen: apiListen, checks: checks, &listeners)
         }
-        let gates = ["p2p", "signer"].filter(nodeos.has)
-        if !gates.isEmpty, !nodeos.has("http") {
-            nodeos.warn(
-                gates[0],
-                "nodeos.http is not given: the gate cannot ask nodeos for its head, and after a restart of "
-                    + "either it stays shut",
+        if let gate = ["p2p", "signer"].first(where: nodeos.has), !nodeos.has("http") {
+            nodeos.error(
+                gate, "nodeos.http is not given, and a gate that cannot ask nodeos for its head stays shut",
                 "give nodeos.http, like \"http://127.0.0.1:8888\"")
         }
         return (settings, listeners)

@@ -22,7 +22,9 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     public init(_ text: String) throws(HTTPClientError) {
-        func bad(_ why: String) -> HTTPClientError { .badURL("\(text) is not a URL that can be called: \(why)") }
+        func bad(_ why: String) -> HTTPClientError {
+            .badURL("\(printable(text)) is not a URL that can be called: \(why)")
+        }
         guard let colon = text.firstRange(of: "://") else { throw bad("it does not start with http://") }
         guard let scheme = Scheme(rawValue: text[..<colon.lowerBound].lowercased()) else {
             throw bad("only http and https are known")
@@ -49,7 +51,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         case "", ":": self.port = scheme == .http ? 80 : 443
         default:
             guard port.first == ":", let number = Int(port.dropFirst()), (1...65535).contains(number) else {
-                throw bad("\(port) is not a port")
+                throw bad("\(printable(port)) is not a port")
             }
             self.port = number
         }
@@ -145,4 +147,16 @@ public enum HTTPClientError: Error, Hashable, Sendable, CustomStringConvertible 
         case .cancelled: "given up; whether the request was carried out is unknown"
         }
     }
+}
+
+/// Text from elsewhere on one line of a message: without what a terminal or a log would act on, and cut to 200 characters.
+private func printable(_ text: some StringProtocol) -> String {
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars.prefix(200) {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: result.append("?")
+        default: result.append(scalar)
+        }
+    }
+    return String(result) + (text.unicodeScalars.count > 200 ? "..." : "")
 }

@@ -5,7 +5,7 @@ import NIOPosix
 
 /// Makes short calls. Works on one event loop; may be called from anywhere.
 public final class HTTPClient: Sendable {
-    /// Connections kept open per host and port for calls that may be repeated.
+    /// Connections kept open per host and port for calls that may be repeated, unless told otherwise.
     public static let maxIdleConnectionsPerHost = 2
     /// How long each is kept: shorter than servers usually do, so that it is us who close it.
     public static let idleTime = TimeAmount.seconds(20)
@@ -18,10 +18,13 @@ public final class HTTPClient: Sendable {
 
     /// - Parameter secureChannel: adds TLS to the connection for an https URL, on the loop. Without it https URLs are
     ///   refused.
-    public init(eventLoop: any EventLoop, secureChannel: PrepareChannel? = nil) {
+    public init(
+        eventLoop: any EventLoop, maxIdleConnectionsPerHost: Int = HTTPClient.maxIdleConnectionsPerHost,
+        secureChannel: PrepareChannel? = nil
+    ) {
         self.eventLoop = eventLoop
         self.secureChannel = secureChannel
-        pool = .makeBoxSendingValue(ConnectionPool(), eventLoop: eventLoop)
+        pool = .makeBoxSendingValue(ConnectionPool(maxIdle: maxIdleConnectionsPerHost), eventLoop: eventLoop)
     }
 
     /// For the daemon: completes on the client's loop, by the deadline, and fails with `HTTPClientError` only.
@@ -105,7 +108,10 @@ public final class HTTPClient: Sendable {
 
 /// Connections that wait for a further call, by host and port.
 final class ConnectionPool {
+    private let maxIdle: Int
     private var idle: [String: [ClientConnection]] = [:]
+
+    init(maxIdle: Int) { self.maxIdle = maxIdle }
 
     private func key(_ url: HTTPURL) -> String { "\(url.scheme.rawValue)://\(url.hostAndPort)" }
 
@@ -117,7 +123,7 @@ final class ConnectionPool {
 
     /// False: there are enough.
     func keep(_ connection: ClientConnection) -> Bool {
-        guard idle[key(connection.url), default: []].count < HTTPClient.maxIdleConnectionsPerHost else { return false }
+        guard idle[key(connection.url), default: []].count < maxIdle else { return false }
         idle[key(connection.url), default: []].append(connection)
         return true
     }

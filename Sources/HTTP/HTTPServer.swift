@@ -11,6 +11,7 @@
 //
 // A server is confined to its loop: no locks, no hops. TLS comes in through `prepareChannel` on either side.
 
+import Glibc
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -32,6 +33,8 @@ public final class HTTPServer {
     private var listener: (any Channel)?
     private var connections: [ObjectIdentifier: (channel: any Channel, connection: ServerConnection?)] = [:]
     private var turnedAway = 0
+    /// Clients that were served, ever.
+    private var served: UInt64 = 0
     private(set) var isStopping = false
     private var isListenerClosed = false
     private var stopped: EventLoopPromise<Void>?
@@ -82,7 +85,8 @@ public final class HTTPServer {
             .flatMapErrorThrowing { error in throw HTTPListenError(host: host, port: port, cause: error) }
     }
 
-    private func accept(_ channel: any Channel) throws {
+    /// Sets up a connection. Called for each that the listener takes; not private so that it can be tried without a socket.
+    func accept(_ channel: any Channel) throws {
         let welcome: Doorkeeper.Welcome
         if isStopping {
             welcome = .slam
@@ -107,9 +111,10 @@ public final class HTTPServer {
             decoding.maxHeaderFieldCount = limits.maxHeaderFields
             try pipeline.configureHTTPServerPipeline(
                 withErrorHandling: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
-            let served = ServerConnection(server: self, doorkeeper: doorkeeper)
-            try pipeline.addHandler(served)
-            connection = served
+            served += 1
+            let handler = ServerConnection(server: self, number: served, doorkeeper: doorkeeper)
+            try pipeline.addHandler(handler)
+            connection = handler
         } else {
             turnedAway += 1
             try pipeline.addHandler(doorkeeper)
@@ -200,10 +205,8 @@ func hostAndPort(_ host: String, _ port: Int) -> String {
 func plainReason(_ error: any Error) -> String {
     switch error {
     case let error as IOError:
-        // "connect(...): Connection refused (errno: 111)": the call says nothing to an operator.
-        let text = error.description
-        guard let end = text.firstRange(of: "): ") else { return text }
-        return String(text[end.upperBound...])
+        // The name of the system call says nothing to an operator.
+        return String(cString: strerror(error.errnoCode))
     case ChannelError.connectTimeout: return "no answer to the connection attempt"
     case is SocketAddressError: return "the host name is not known"
     default: return "\(error)"

@@ -12,12 +12,15 @@ public struct Request: Sendable {
     public var body: ByteBuffer
     /// Nil when the client was gone before it could be asked.
     public var remoteAddress: SocketAddress?
-    /// Completes when the client's connection closes, so that a long wait can be given up. Nil outside a server.
-    public var closed: EventLoopFuture<Void>?
+    /// Numbers the connections of a server's life, from 1. 0 outside a server.
+    public var connection: UInt64
+    /// Completes when the client is gone, so that a long wait can be given up, or has its answer. Nil outside a server.
+    public var over: EventLoopFuture<Void>?
 
     public init(
         method: HTTPMethod, path: String, query: Query = Query(), headers: HTTPHeaders = [:],
-        body: ByteBuffer = ByteBuffer(), remoteAddress: SocketAddress? = nil, closed: EventLoopFuture<Void>? = nil
+        body: ByteBuffer = ByteBuffer(), remoteAddress: SocketAddress? = nil, connection: UInt64 = 0,
+        over: EventLoopFuture<Void>? = nil
     ) {
         self.method = method
         self.path = path
@@ -25,7 +28,8 @@ public struct Request: Sendable {
         self.headers = headers
         self.body = body
         self.remoteAddress = remoteAddress
-        self.closed = closed
+        self.connection = connection
+        self.over = over
     }
 }
 

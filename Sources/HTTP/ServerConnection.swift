@@ -35,6 +35,8 @@ final class ServerConnection: ChannelInboundHandler {
     private var hasBegun = false
     /// Whole and not with the handler yet.
     private var isReady = false
+    /// See `Request.over`; with the handler.
+    private var over: EventLoopPromise<Void>?
 
     /// Guards against answering within answering: a client may pipeline thousands of requests in one packet.
     private var isServing = false
@@ -42,8 +44,12 @@ final class ServerConnection: ChannelInboundHandler {
     private var deadline: NIODeadline?
     private var timer: (due: NIODeadline, task: Scheduled<Void>)?
 
-    init(server: HTTPServer, doorkeeper: Doorkeeper) {
+    /// See `Request.connection`.
+    private let number: UInt64
+
+    init(server: HTTPServer, number: UInt64, doorkeeper: Doorkeeper) {
         self.server = server
+        self.number = number
         self.doorkeeper = doorkeeper
     }
 
@@ -68,8 +74,14 @@ final class ServerConnection: ChannelInboundHandler {
         timer?.task.cancel()
         timer = nil
         releaseBody()
+        endRequest()
         if case .streaming(let writer) = phase { writer.connectionIsGone() }
         phase = .ending
+    }
+
+    private func endRequest() {
+        over?.succeed(())
+        over = nil
     }
 
     /// The server is stopping: no further request on this connection.
@@ -221,9 +233,11 @@ final class ServerConnection: ChannelInboundHandler {
             }
             isReady = false
             setDeadline(nil)
+            let over = context.eventLoop.makePromise(of: Void.self)
+            self.over = over
             let request = Request(
                 method: head.method, path: target.path, query: target.query, headers: head.headers, body: body,
-                remoteAddress: context.channel.remoteAddress, closed: context.channel.closeFuture)
+                remoteAddress: context.channel.remoteAddress, connection: number, over: over.futureResult)
             body = ByteBuffer()
             server.handler(request).hop(to: context.eventLoop).assumeIsolated().whenComplete { [self] result in
                 switch result {
@@ -249,6 +263,7 @@ final class ServerConnection: ChannelInboundHandler {
     private func answer(_ response: Response) {
         // The client may have gone in the meantime.
         guard case .answering = phase, let context, let request = head else { return }
+        endRequest()
         // After a request for another protocol the codec reads nothing more.
         let keepAlive = request.isKeepAlive && !request.headers.contains(name: "upgrade") && !server.isStopping
         releaseBody()

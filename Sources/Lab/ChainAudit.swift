@@ -2,7 +2,8 @@
 import API
 import Antelope
 
-/// Compares the committed logs of all peers with each other and with what the group acknowledged.
+/// Compares the committed logs of all peers, and the chains of all nodeos where there are some, with each other and with
+/// what the group acknowledged.
 struct ChainAudit: Sendable {
     struct Verdict: Hashable, Sendable {
         var heights: Int
@@ -14,6 +15,37 @@ struct ChainAudit: Sendable {
         var missing: [UInt32]
         /// Acknowledged so long ago that not even one log goes back to it.
         var dropped: Int
+        /// Nil where there are none.
+        var nodeos: NodeosVerdict?
+        /// Nil where no transactions are handed in.
+        var promises: PromiseVerdict?
+
+        var isGood: Bool {
+            heightsWithTwoIDs.isEmpty && missing.isEmpty && unread.isEmpty && nodeos?.isGood ?? true
+                && promises?.isGood ?? true
+        }
+    }
+
+    /// Of the transactions that a peer said are in a committed block.
+    struct PromiseVerdict: Hashable, Sendable {
+        /// The newest of them: see `TransactionFlow.Promises`.
+        var checked: Int
+        /// They are in that block, and it is in the chain of the outside node.
+        var kept: Int
+
+        var isGood: Bool { kept == checked }
+    }
+
+    /// Of every height from 1 to the last that was compared.
+    struct NodeosVerdict: Hashable, Sendable {
+        var heights: UInt32
+        /// How many nodeos.
+        var chains: Int
+        var unread: [Part]
+        /// Of two nodeos, or of a nodeos and the log.
+        var heightsWithTwoIDs: [UInt32]
+        /// Not every nodeos has a block there.
+        var missing: [UInt32]
 
         var isGood: Bool { heightsWithTwoIDs.isEmpty && missing.isEmpty && unread.isEmpty }
     }
@@ -23,6 +55,7 @@ struct ChainAudit: Sendable {
     private var holders: [BlockID: Set<Int>] = [:]
     private var lowest: [Int: UInt32] = [:]
     private var unread: [Int] = []
+    private var chains: [Part: [BlockID?]] = [:]
 
     mutating func add(_ entries: [LogEntryDocument], of peer: Int) {
         for block in entries.lazy.compactMap(\.block) {
@@ -35,6 +68,25 @@ struct ChainAudit: Sendable {
     }
 
     mutating func couldNotRead(_ peer: Int) { unread.append(peer) }
+
+    /// The ids of a nodeos's blocks from height 1 on; nil where it has none. Nil for all: it gave no answer.
+    mutating func add(_ ids: [BlockID?]?, of node: Part) { chains[node] = ids ?? [] }
+
+    private func nodeosVerdict() -> NodeosVerdict? {
+        guard !chains.isEmpty else { return nil }
+        let read = chains.values.filter { !$0.isEmpty }
+        let heights = UInt32(read.map(\.count).max() ?? 0)
+        var (forked, missing): ([UInt32], [UInt32]) = ([], [])
+        for height in 0..<Int(heights) {
+            let number = UInt32(height + 1)
+            let all = read.map { height < $0.count ? $0[height] : nil }
+            if all.contains(nil) { missing.append(number) }
+            if Set(all.compactMap { $0 } + (ids[number].map { [$0] } ?? [])).count > 1 { forked.append(number) }
+        }
+        let unread = chains.filter(\.value.isEmpty).keys.sorted { $0.text < $1.text }
+        return NodeosVerdict(
+            heights: heights, chains: chains.count, unread: unread, heightsWithTwoIDs: forked, missing: missing)
+    }
 
     func verdict(_ acknowledged: Acknowledged, quorum: Int, peers: [Int]) -> Verdict {
         var missing: [UInt32] = []
@@ -51,7 +103,7 @@ struct ChainAudit: Sendable {
         }
         return Verdict(
             heights: ids.count, peersRead: peers.filter { !unread.contains($0) }, unread: unread.sorted(),
-            heightsWithTwoIDs: forked.sorted(), missing: missing.sorted(), dropped: dropped)
+            heightsWithTwoIDs: forked.sorted(), missing: missing.sorted(), dropped: dropped, nodeos: nodeosVerdict())
     }
 }
 

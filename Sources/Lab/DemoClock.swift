@@ -44,6 +44,11 @@ struct SlotGrid: Sendable, Hashable {
 
     func start(of slot: Int) -> Duration { .milliseconds(Int64(slot) * intervalMS - offsetMS) }
 
+    /// The slot that an instant of the wall clock lies in.
+    func slot(atUnixMilliseconds instant: Int64) -> Int {
+        Int((instant - unixMillisecondsAtStart + offsetMS) / intervalMS)
+    }
+
     /// The slot's start as the chain writes it.
     func timestamp(of slot: Int) -> BlockTimestamp? {
         BlockTimestamp(

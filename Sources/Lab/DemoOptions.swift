@@ -1,16 +1,21 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 //
-// The Lab layer: a group of real peers on this machine with an embedded block producer, for whoever wants to see what a
-// group does when its leader dies.
+// The Lab layer: a group of real peers on this machine, with an embedded block producer or with a real nodeos beside
+// each, for whoever wants to see what a group does when its leader dies.
 //
 // The demonstration has a pure half and a thin shell. Pure: DemoStory takes in what happened and knows what is going on,
-// DemoScript decides what happens next, DemoScreen says it in 80 columns, Production decides what becomes of a block,
-// ChainAudit compares the peers' logs. Shell: Demo joins PeerProcess (posix_spawn), BlockProducer (HTTP), the timers
-// and the terminal. It speaks to peers through their HTTP API alone, as any block producer would.
-// May import API, Antelope, Configuration, HTTP and Operations; of Foundation no more than FoundationEssentials.
+// DemoScript decides what happens next, DemoScreen says it in 80 columns, ChainAudit compares logs and chains at the
+// end. Shell: DemoStage joins the processes, HTTP, the timers and the terminal.
+// Without nodeos, BlockProducer has a block committed for every slot through the peers' HTTP API, as any block producer
+// could; Production decides what becomes of each. With nodeos, Witness watches an outside node and Sightings tells who
+// made what it sees, while TransactionFlow sends it transactions.
+// May import API, Antelope, HTTP and Keys; of Foundation no more than FoundationEssentials.
 
 /// What `prodha demo` was asked to do.
 public struct DemoOptions: Sendable {
+    /// The path of a nodeos, or its name in PATH: one beside each peer makes the blocks. Nil: an embedded block producer
+    /// makes them.
+    public var nodeos: String?
     /// Where configuration, data and logs are kept, and left behind. Nil: in a fresh directory that is removed.
     public var directory: String?
     /// Nil: until a signal asks for the end.

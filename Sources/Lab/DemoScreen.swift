@@ -5,23 +5,29 @@ import API
 struct DemoScreen: Sendable {
     static let width = 79
     static let slots = 58
-    static let events = 6
+    static func events(_ story: DemoStory) -> Int { story.hasNodeos ? 5 : 6 }
     private static let barCells = 10
     private static let columns = "peer  process      role       term  lease                head  produces"
     /// After so long without an answer a peer's last words count no more.
-    private static let staleAfter = Duration.milliseconds(600)
+    static let staleAfter = Duration.milliseconds(600)
 
     var glyphs: Glyphs
 
     func lines(_ story: DemoStory, next: String, at now: Duration) -> [ScreenLine] {
         var lines = [title(story, at: now), ScreenLine(), headline(story, at: now), ScreenLine()]
-        lines.append(ScreenLine(Self.columns, .faint))
-        lines += story.ids.map { row($0, story, at: now) }
+        if story.hasNodeos {
+            lines.append(ScreenLine(Self.nodeosColumns, .faint))
+            lines += story.ids.map { nodeosRow($0, story, at: now) }
+            lines.append(outsideRow(story))
+        } else {
+            lines.append(ScreenLine(Self.columns, .faint))
+            lines += story.ids.map { row($0, story, at: now) }
+        }
         lines.append(ScreenLine())
         lines += chain(story, at: now)
         lines += [ScreenLine(), gaps(story, at: now), ScreenLine()]
-        let events = story.journal.suffix(Self.events).map(event)
-        lines += events + Array(repeating: ScreenLine(), count: Self.events - events.count)
+        let events = story.journal.suffix(Self.events(story)).map(event)
+        lines += events + Array(repeating: ScreenLine(), count: Self.events(story) - events.count)
         lines.append(ScreenLine())
         lines.append(ScreenLine("next: \(next)", .faint))
         return lines
@@ -43,7 +49,10 @@ struct DemoScreen: Sendable {
     private func title(_ story: DemoStory, at now: Duration) -> ScreenLine {
         let interval = Duration.milliseconds(story.grid.intervalMS).text(decimals: 1)
         var line = ScreenLine("prodha demo", .strong)
-        let text = "  \(story.ids.count) peers, quorum \(story.quorum), a block every \(interval)"
+        let text =
+            "  \(story.ids.count) peers"
+            + (story.hasNodeos ? " with a nodeos each" : "") + ", quorum \(story.quorum)"
+            + (story.hasNodeos ? "" : ", a block every \(interval)")
         let right = "\(now.text(decimals: 1))   ^C ends it"
         line.add(text + right.right(Self.width - "prodha demo".count - text.count), .faint)
         return line
@@ -57,11 +66,18 @@ struct DemoScreen: Sendable {
         }
         let gap = now - lastCommitAt
         let down = story.down
-        if story.running.count < story.quorum {
-            let who = story.running.isEmpty ? "No peer runs" : "Only \(named(story.running)) runs, which is no quorum"
+        if story.voting.count < story.quorum {
+            let who = story.voting.isEmpty ? "No peer runs" : "Only \(named(story.voting)) runs, which is no quorum"
             return ScreenLine("\(who): no block for \(gap.text(decimals: 1)).", .bad)
         }
         if let outage = story.outage {
+            if story.peers[outage.leader]?.process.isRunning == true {
+                let next =
+                    story.waitingForLease.map { "peer \($0) waits out the lease" }
+                    ?? "\(named(story.running)) can take over"
+                return ScreenLine(
+                    "Peer \(outage.leader) lost its nodeos; \(next). No block for \(gap.text(decimals: 1)).", .bad)
+            }
             if let next = story.waitingForLease {
                 return ScreenLine(
                     "Peer \(outage.leader) is dead; peer \(next) is elected and waits out its lease. "
@@ -129,7 +145,7 @@ struct DemoScreen: Sendable {
         ]
     }
 
-    private func produces(_ report: PeerReport, isBack: Bool) -> Span {
+    func produces(_ report: PeerReport, isBack: Bool) -> Span {
         if report.canProduce { return Span(text: "yes", look: .good) }
         if !isBack { return Span(text: "no: catches up", look: .plain) }
         return Span(text: "no: \(report.reason.map(plain) ?? "unknown")", look: .faint)
@@ -141,13 +157,17 @@ struct DemoScreen: Sendable {
         case .notLeader: "follows"
         case .termNotApplied: "new leader"
         case .leaseExpired: "no lease"
+        case .nodeosUnreachable: "no nodeos"
         default: String(reason.rawValue.map { $0 == "_" ? " " : $0 }.prefix(12))
         }
     }
 
     private func chain(_ story: DemoStory, at now: Duration) -> [ScreenLine] {
         var title = ScreenLine("chain", .faint)
-        title.add(": per slot, who led when its block was committed; '.' no block, ", .faint)
+        title.add(
+            story.hasNodeos
+                ? ": per slot, who made the block the outside node has; '.' none, "
+                : ": per slot, who led when its block was committed; '.' no block, ", .faint)
         title.add(String(glyphs.kill), .bad)
         title.add(" kill", .faint)
         var strip = ScreenLine("      ")

@@ -47,7 +47,7 @@ struct DemoScript: Sendable {
 
     private func nextBack(_ story: DemoStory) -> (peer: Int, at: Duration)? {
         story.down.compactMap { peer in
-            story.peers[peer]?.process.downSince.map { (peer, $0 + downTime) }
+            story.peers[peer]?.downSince.map { (peer, $0 + downTime) }
         }.min { $0.1 < $1.1 }
     }
 }

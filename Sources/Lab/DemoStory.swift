@@ -1,51 +1,4 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
-import API
-import Glibc
-
-/// What happened, as the shell saw it.
-enum DemoEvent: Sendable {
-    /// A peer's process was started, for the first time or again.
-    case started(peer: Int, pid: Int32)
-    case answered(peer: Int, PeerReport)
-    /// The group acknowledged a block of this slot.
-    case committed(number: UInt32, slot: Int, by: Int, term: UInt64)
-    /// Another block was committed at this height.
-    case abandoned(number: UInt32)
-    /// The demonstration killed it.
-    case killed(peer: Int)
-    /// It ended, and not by the demonstration's hand.
-    case ended(peer: Int, Ending)
-    /// No more blocks are made from here on.
-    case finishing(String)
-    case remark(String)
-}
-
-/// What the screen needs of a peer's status.
-struct PeerReport: Hashable, Sendable {
-    var role: RaftRole
-    var term: UInt64
-    var leader: Int?
-    var leaseRemaining: Duration
-    /// The lease's whole length.
-    var leaseLength: Duration
-    var isLeaseHeld: Bool
-    var head: UInt32?
-    var reason: CanProduceReason?
-    var canProduce: Bool
-}
-
-extension PeerReport {
-    init(_ status: StatusDocument) {
-        self.init(
-            role: status.raft.role, term: status.raft.term,
-            leader: status.raft.leaderID >= 0 ? status.raft.leaderID : nil,
-            leaseRemaining: status.raft.lease.remainingMS.duration,
-            leaseLength: status.raft.lease.expiryMS.duration, isLeaseHeld: status.raft.lease.held,
-            head: status.production.head?.blockNum, reason: status.production.reason,
-            canProduce: status.production.canProduce)
-    }
-}
-
 /// What is going on: events in, facts out. Times count from the demonstration's start.
 struct DemoStory: Sendable {
     enum Process: Hashable, Sendable {
@@ -55,6 +8,8 @@ struct DemoStory: Sendable {
         case ended(Ending, at: Duration)
 
         var isRunning: Bool { if case .runs = self { true } else { false } }
+
+        var runsSince: Duration? { if case .runs(_, let since) = self { since } else { nil } }
 
         /// Since when it is down.
         var downSince: Duration? {
@@ -67,6 +22,8 @@ struct DemoStory: Sendable {
 
     struct Peer: Hashable, Sendable {
         var process = Process.absent
+        /// Of its nodeos; nil when it has none.
+        var nodeos: Process?
         var report: PeerReport?
         /// Of the last answer since its process was started.
         var reportedAt: Duration?
@@ -74,6 +31,14 @@ struct DemoStory: Sendable {
         var headWhenLost: UInt32?
         /// It was down and has not caught up yet.
         var isComingBack = false
+
+        private var processes: [Process] { [process] + (nodeos.map { [$0] } ?? []) }
+        /// Both are there.
+        var isRunning: Bool { processes.allSatisfy(\.isRunning) }
+        /// Since when it lacks one or both.
+        var downSince: Duration? { processes.compactMap(\.downSince).min() }
+        /// Since when both are there.
+        var runsSince: Duration? { isRunning ? processes.compactMap(\.runsSince).max() : nil }
     }
 
     /// A leader that died, until the next block is committed.
@@ -106,12 +71,19 @@ struct DemoStory: Sendable {
 
     let grid: SlotGrid
     let quorum: Int
+    /// A nodeos stands beside each peer and makes its blocks, and one stands outside.
+    let hasNodeos: Bool
     private(set) var peers: [Int: Peer]
+    private(set) var outside = Process.absent
     private(set) var leader: Int?
     private(set) var term: UInt64 = 0
     private(set) var head: UInt32?
     private(set) var blocks = 0
     private(set) var abandoned = 0
+    /// Blocks by who made them.
+    private(set) var made: [Int: Int] = [:]
+    private(set) var transactions = 0
+    private(set) var forks: Set<UInt32> = []
     private(set) var firstNumber: UInt32?
     private(set) var firstSlot: Int?
     private(set) var lastSlot: Int?
@@ -130,21 +102,33 @@ struct DemoStory: Sendable {
     private(set) var killedIn: [Int: Int] = [:]
     private var unprinted: [Entry] = []
 
-    init(peers: [Int], quorum: Int, grid: SlotGrid) {
+    init(peers: [Int], quorum: Int, grid: SlotGrid, hasNodeos: Bool = false) {
         self.grid = grid
         self.quorum = quorum
-        self.peers = Dictionary(uniqueKeysWithValues: peers.map { ($0, Peer()) })
+        self.hasNodeos = hasNodeos
+        let peer = Peer(nodeos: hasNodeos ? .absent : nil)
+        self.peers = Dictionary(uniqueKeysWithValues: peers.map { ($0, peer) })
     }
 
     var ids: [Int] { peers.keys.sorted() }
-    var running: [Int] { ids.filter { peers[$0]?.process.isRunning == true } }
-    var down: [Int] { ids.filter { peers[$0]?.process.downSince != nil } }
+    var running: [Int] { ids.filter { peers[$0]?.isRunning == true } }
+    /// Those that count for the quorum, with or without their nodeos.
+    var voting: [Int] { ids.filter { peers[$0]?.process.isRunning == true } }
+    var down: [Int] { ids.filter { peers[$0]?.downSince != nil } }
     var comingBack: [Int] { ids.filter { peers[$0]?.isComingBack == true } }
     /// Elected, while the last leader's lease may still run.
     var waitingForLease: Int? {
         running.first { peers[$0]?.report?.role == .leader && peers[$0]?.report?.reason == .leaseWait }
     }
     var haveAllAnswered: Bool { peers.values.allSatisfy { $0.reportedAt != nil } }
+    /// All peers have the last block, in their logs and in their nodeos.
+    var haveAllTheHead: Bool {
+        guard let head else { return haveAllAnswered }
+        return peers.values.allSatisfy { peer in
+            guard let report = peer.report, report.head ?? 0 >= head else { return false }
+            return peer.nodeos == nil || report.nodeos?.head ?? 0 >= head
+        }
+    }
 
     /// Slots since the first block of which the group has none, this one not counted.
     func missedSlots(at now: Duration) -> Int {
@@ -171,22 +155,27 @@ struct DemoStory: Sendable {
 
     mutating func note(_ event: DemoEvent, at now: Duration) {
         switch event {
-        case .started(let peer, let pid): started(peer, pid, now)
+        case .started(let part, let pid): started(part, pid, now)
         case .answered(let peer, let report): answered(peer, report, now)
         case .committed(let number, let slot, let peer, let term): committed(number, slot, peer, term, now)
         case .abandoned(let number):
             abandoned += 1
             write("another block is committed at height \(number); the next one is built on it", .bad, now)
         case .killed(let peer):
-            lose(peer, now)
+            lose(.prodha(peer), now)
             peers[peer]?.process = .killed(at: now)
-            let isLeader = outage?.leader == peer
-            write("killed peer \(peer)\(isLeader ? ", the leader" : "")", .bad, now)
-        case .ended(let peer, let ending):
-            lose(peer, now)
-            peers[peer]?.process = .ended(ending, at: now)
-            let isLeader = outage?.leader == peer
-            write("peer \(peer)\(isLeader ? ", the leader" : ""): \(ending.text)", .bad, now)
+            if hasNodeos { peers[peer]?.nodeos = .killed(at: now) }
+            let what = (outage?.leader == peer ? ", the leader" : "") + (hasNodeos ? ", with its nodeos" : "")
+            write("killed peer \(peer)\(what)", .bad, now)
+        case .ended(let part, let ending): ended(part, ending, now)
+        case .unexplained(let number):
+            write("the outside node has a block at height \(number) that no log has", .bad, now)
+        case .promised: transactions += 1
+        case .forks(let heights):
+            for height in heights.subtracting(forks).sorted() {
+                write("the outside node was given a second block at height \(height)", .bad, now)
+            }
+            forks = heights
         case .finishing(let why):
             finishing = why
             write(why, .plain, now)
@@ -201,19 +190,43 @@ struct DemoStory: Sendable {
         if journal.count > Self.journalLength { journal.removeFirst() }
     }
 
-    private mutating func started(_ peer: Int, _ pid: Int32, _ now: Duration) {
-        let wasDown = peers[peer]?.process.downSince != nil
-        peers[peer]?.process = .runs(pid: pid, since: now)
-        peers[peer]?.report = nil
-        peers[peer]?.reportedAt = nil
-        guard wasDown else { return }
+    private mutating func started(_ part: Part, _ pid: Int32, _ now: Duration) {
+        let process = Process.runs(pid: pid, since: now)
+        guard let peer = part.peer else {
+            outside = process
+            return
+        }
+        let wasDown = peers[peer]?.downSince != nil
+        if case .nodeos = part {
+            peers[peer]?.nodeos = process
+        } else {
+            peers[peer]?.process = process
+            peers[peer]?.report = nil
+            peers[peer]?.reportedAt = nil
+        }
+        guard wasDown, peers[peer]?.isRunning == true else { return }
         peers[peer]?.isComingBack = true
         write("started peer \(peer) again", .plain, now)
     }
 
-    private mutating func lose(_ peer: Int, _ now: Duration) {
-        peers[peer]?.report = nil
-        peers[peer]?.reportedAt = nil
+    private mutating func ended(_ part: Part, _ ending: Ending, _ now: Duration) {
+        lose(part, now)
+        let process = Process.ended(ending, at: now)
+        switch part {
+        case .prodha(let peer): peers[peer]?.process = process
+        case .nodeos(let peer): peers[peer]?.nodeos = process
+        case .outside: outside = process
+        }
+        let isLeader = part.peer != nil && outage?.leader == part.peer
+        write("\(part.text)\(isLeader ? ", the leader" : ""): \(ending.text)", .bad, now)
+    }
+
+    private mutating func lose(_ part: Part, _ now: Duration) {
+        guard let peer = part.peer else { return }
+        if case .prodha = part {
+            peers[peer]?.report = nil
+            peers[peer]?.reportedAt = nil
+        }
         peers[peer]?.isComingBack = false
         peers[peer]?.headWhenLost = head
         guard peer == leader, outage == nil, let lastCommitAt, finishing == nil else { return }
@@ -224,12 +237,15 @@ struct DemoStory: Sendable {
     }
 
     private mutating func answered(_ peer: Int, _ report: PeerReport, _ now: Duration) {
-        guard case .runs(_, let since) = peers[peer]?.process else { return }
+        guard peers[peer]?.process.isRunning == true else { return }
         peers[peer]?.report = report
         peers[peer]?.reportedAt = now
         // Up to the block that is on its way to it now.
-        let isAtHead = (report.head ?? 0) + 1 >= head ?? 0
-        guard peers[peer]?.isComingBack == true, report.leader != nil, isAtHead else { return }
+        func isAtHead(_ its: UInt32?) -> Bool { (its ?? 0) + 1 >= head ?? 0 }
+        let isNodeosBack = !hasNodeos || report.nodeos.map { $0.condition == "well" && isAtHead($0.head) } ?? false
+        guard peers[peer]?.isComingBack == true, let since = peers[peer]?.runsSince, report.leader != nil,
+            isAtHead(report.head), isNodeosBack
+        else { return }
         peers[peer]?.isComingBack = false
         let lacked = Int(report.head ?? 0) - Int(peers[peer]?.headWhenLost ?? report.head ?? 0)
         let blocks = lacked > 0 ? " on \(count(lacked, "block"))" : ""
@@ -238,6 +254,7 @@ struct DemoStory: Sendable {
 
     private mutating func committed(_ number: UInt32, _ slot: Int, _ peer: Int, _ term: UInt64, _ now: Duration) {
         blocks += 1
+        made[peer, default: 0] += 1
         head = number
         let gap = now - (lastCommitAt ?? now)
         longestGap = max(longestGap, gap)
@@ -246,7 +263,7 @@ struct DemoStory: Sendable {
             firstNumber = number
             firstCommitAt = now
             write("peer \(peer) leads term \(term) and holds the lease: block \(number) is committed", .good, now)
-        } else if let outage, peer != outage.leader || peers[peer]?.process.isRunning == true {
+        } else if let outage, peer != outage.leader || peers[peer]?.isRunning == true {
             gaps.append(gap)
             write("peer \(peer) leads term \(term) and holds the lease: no block for \(gap.text())", .good, now)
             self.outage = nil

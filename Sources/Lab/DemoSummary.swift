@@ -6,13 +6,17 @@ struct DemoSummary: Sendable {
     /// Nil when the logs were not compared, because the end was asked for twice.
     let verdict: ChainAudit.Verdict?
     /// Where the data is, if it stays.
-    let keptIn: String?
+    var keptIn: String?
     let took: Duration
 
-    var isGood: Bool { verdict?.isGood == true }
+    var isGood: Bool { verdict?.isGood == true && story.forks.isEmpty }
 
     var lines: [ScreenLine] {
-        var lines = [ScreenLine("prodha demo: \(took.text(decimals: 1)), \(story.ids.count) peers", .strong)]
+        var lines = [
+            ScreenLine(
+                "prodha demo: \(took.text(decimals: 1)), \(story.ids.count) peers\(story.hasNodeos ? " with a nodeos each" : "")",
+                .strong)
+        ]
         func row(_ label: String, _ text: String, _ look: Span.Look = .plain) {
             var line = ScreenLine("  " + label.left(23), .faint)
             line.add(text, look)
@@ -20,6 +24,14 @@ struct DemoSummary: Sendable {
         }
         let heights = story.firstNumber.flatMap { first in story.head.map { " (heights \(first) to \($0))" } } ?? ""
         row("blocks committed", "\(story.blocks)\(heights)")
+        if story.hasNodeos {
+            row("made by", story.ids.map { "peer \($0): \(story.made[$0] ?? 0)" }.joined(separator: ", "))
+            let promises = verdict?.promises
+            let kept = promises.map { ", \($0.kept) of \($0.checked) found in the chain" } ?? ""
+            row(
+                "transactions promised", "\(story.transactions)" + kept,
+                promises.map { $0.isGood ? .good : .bad } ?? .plain)
+        }
         row("leaders killed", "\(story.leadersKilled)")
         if let median = story.gaps.median, let longest = story.gaps.max() {
             row("no block for", "median \(median.text()), longest \(longest.text()) around a leader's death")
@@ -27,6 +39,11 @@ struct DemoSummary: Sendable {
         row("longest gap at all", "\(story.longestGap.text()); a block is due every \(story.grid.interval.text())")
         let slots = story.firstSlot.flatMap { first in story.lastSlot.map { $0 - first + 1 } } ?? 0
         row("slots missed", "\(story.missedSlots(at: took)) of \(slots)")
+        if story.hasNodeos {
+            row(
+                "forks seen outside", "\(story.forks.count)" + examples(story.forks.sorted()),
+                story.forks.isEmpty ? .good : .bad)
+        }
         guard let verdict else {
             row("heights with two ids", "not checked: stopped before the logs were compared", .bad)
             return lines + kept
@@ -36,6 +53,7 @@ struct DemoSummary: Sendable {
             "heights with two ids",
             "\(forks.count) of \(verdict.heights), in the logs of \(named(verdict.peersRead))" + examples(forks),
             forks.isEmpty ? .good : .bad)
+        if let nodeos = verdict.nodeos { add(nodeos, row) }
         row(
             "acknowledged, lost", "\(verdict.missing.count)" + examples(verdict.missing),
             verdict.missing.isEmpty ? .good : .bad)
@@ -44,6 +62,17 @@ struct DemoSummary: Sendable {
         }
         if !verdict.unread.isEmpty { row("could not be read", "the log of \(named(verdict.unread))", .bad) }
         return lines + kept
+    }
+
+    private func add(_ verdict: ChainAudit.NodeosVerdict, _ row: (String, String, Span.Look) -> Void) {
+        let forks = verdict.heightsWithTwoIDs
+        row(
+            "", "\(forks.count) of \(verdict.heights), in the chains of all \(verdict.chains) nodeos" + examples(forks),
+            forks.isEmpty ? .good : .bad)
+        if !verdict.missing.isEmpty {
+            row("not in every nodeos", "\(verdict.missing.count)" + examples(verdict.missing), .bad)
+        }
+        for part in verdict.unread { row("could not be read", "the chain of \(part.text)", .bad) }
     }
 
     private var kept: [ScreenLine] {

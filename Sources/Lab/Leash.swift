@@ -1,15 +1,15 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import Glibc
 
-/// Ties a peer's life to the demonstration's: the kernel kills the peer when the thread that started it is gone, also
-/// when that came by `kill -9`.
+/// Ties a process's life to the demonstration's: the kernel kills it when the thread that started it is gone, also when
+/// that came by `kill -9`.
 ///
-/// Only the process itself can ask for that, so the demonstration starts itself as `demo --peer-of PID -- run ...`,
-/// which asks and then becomes `run ...`. The wish outlasts `execv`.
+/// Only the process itself can ask for that, so the demonstration starts itself as `demo --peer-of PID -- PROGRAM ...`,
+/// which asks and then becomes `PROGRAM ...`. The wish outlasts `execv`.
 public enum Leash {
-    /// What the demonstration starts a peer with.
-    static func arguments(_ program: String, _ arguments: [String]) -> [String] {
-        [program, "demo", "--peer-of", "\(getpid())", "--"] + arguments
+    /// What the demonstration starts itself with to have `command`, a program and its arguments, on its leash.
+    static func arguments(_ program: String, _ command: [String]) -> [String] {
+        [program, "demo", "--peer-of", "\(getpid())", "--"] + command
     }
 
     /// This program's file; the kernel's own name for it when the file has been replaced or removed since.
@@ -21,14 +21,13 @@ public enum Leash {
         return access(path, X_OK) == 0 ? path : "/proc/self/exe"
     }
 
-    /// Becomes this program with other arguments, on the leash of the process that started it. Returns an exit code only
-    /// when that fails.
-    public static func become(_ arguments: [String], of demonstration: Int32) -> Int32 {
+    /// Becomes a program, the first word of `command`, on the leash of the process that started it. Returns an exit code
+    /// only when that fails.
+    public static func become(_ command: [String], of demonstration: Int32) -> Int32 {
         askForDeathWithParent()
         // It may have died before it was asked for.
-        guard getppid() == demonstration else { return 1 }
-        let program = Self.program
-        var words = ([program] + arguments).map { strdup($0) }
+        guard getppid() == demonstration, let program = command.first else { return 1 }
+        var words = command.map { strdup($0) }
         words.append(nil)
         execv(program, words)
         let text = "cannot start \(program): \(String(cString: strerror(errno)))\n"

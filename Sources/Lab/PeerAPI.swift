@@ -32,9 +32,9 @@ struct PeerAPI: Sendable {
 
     private static let logPage = 1000
 
-    /// The peer's whole committed log, page by page; false when it did not give all of it.
-    func log(timeout: TimeAmount, _ take: ([LogEntryDocument]) -> Void) async -> Bool {
-        var next: UInt64 = 1
+    /// The peer's committed log from an index on, page by page; false when it did not give all of it.
+    func log(from first: UInt64 = 1, timeout: TimeAmount, _ take: ([LogEntryDocument]) -> Void) async -> Bool {
+        var next = first
         while true {
             guard
                 let page = await get(

@@ -17,32 +17,81 @@ struct Workplace: Sendable {
     /// Of the links between peers, and of their APIs.
     let linkPorts: [Int: Int]
     let apiPorts: [Int: Int]
+    /// Nil: an embedded block producer makes the blocks.
+    let nodeos: NodeosPlace?
 
     static let peers = [1, 2, 3]
     static let quorum = 2
 
-    var configurationFile: String { directory + "/group.json" }
-    func dataDirectory(of peer: Int) -> String { "\(directory)/peer-\(peer)" }
-    func logFile(of peer: Int) -> String { "\(directory)/peer-\(peer).log" }
+    /// How a process is started, and where its output goes.
+    struct Command: Hashable, Sendable {
+        /// The program and its arguments.
+        var words: [String]
+        var logFile: String
+    }
 
-    static func prepare(directory: String?, environment: [String: String]) throws -> Workplace {
-        let ports = try FreePorts.take(2 * peers.count)
-        let path = try directory.map(use) ?? makeTemporary(environment)
+    /// With nodeos each peer has a file of its own, since it names the peer's own nodeos.
+    func configurationFile(of peer: Int) -> String {
+        nodeos == nil ? directory + "/group.json" : "\(directory)/peer-\(peer).json"
+    }
+    func dataDirectory(of peer: Int) -> String { "\(directory)/peer-\(peer)" }
+
+    /// The processes of a peer, in the order in which they are started.
+    func parts(of peer: Int) -> [Part] { nodeos == nil ? [.prodha(peer)] : [.nodeos(peer), .prodha(peer)] }
+
+    func logFile(of part: Part) -> String {
+        switch part {
+        case .prodha(let peer): "\(directory)/peer-\(peer).log"
+        case .nodeos(let peer): "\(directory)/nodeos-\(peer).log"
+        case .outside: "\(directory)/nodeos-outside.log"
+        }
+    }
+
+    /// - Parameter program: this program's file.
+    func command(of part: Part, program: String) -> Command {
+        let words: [String]
+        switch part {
+        case .prodha(let peer):
+            words = [
+                program, "run", "--config", configurationFile(of: peer), "--self", "\(peer)", "--data-dir",
+                dataDirectory(of: peer),
+            ]
+        case .nodeos, .outside: words = nodeos?.command(of: part) ?? []
+        }
+        return Command(words: words, logFile: logFile(of: part))
+    }
+
+    /// - Parameter nodeos: its program's file; nil for a demonstration without it.
+    static func prepare(directory: String?, nodeos: String?, environment: [String: String]) throws -> Workplace {
+        var ports = try FreePorts.take(2 * peers.count + (nodeos == nil ? 0 : NodeosPlace.ports))[...]
+        let marker = nodeos == nil ? "group.json" : "peer-1.json"
+        let path = try directory.map { try use($0, leftBy: marker) } ?? makeTemporary(environment)
+        func take() -> [Int: Int] {
+            defer { ports = ports.dropFirst(peers.count) }
+            return Dictionary(uniqueKeysWithValues: zip(peers, ports))
+        }
         let place = Workplace(
-            directory: path, isTemporary: directory == nil,
-            linkPorts: Dictionary(uniqueKeysWithValues: zip(peers, ports)),
-            apiPorts: Dictionary(uniqueKeysWithValues: zip(peers, ports.dropFirst(peers.count))))
+            directory: path, isTemporary: directory == nil, linkPorts: take(), apiPorts: take(),
+            nodeos: nodeos.map { NodeosPlace(program: $0, directory: path, ports: Array(ports)) })
         do {
-            try Data(place.configuration.utf8).write(to: URL(fileURLWithPath: place.configurationFile))
+            for peer in peers {
+                let file = place.configurationFile(of: peer)
+                do {
+                    try Data(place.configuration(of: peer).utf8).write(to: URL(fileURLWithPath: file))
+                } catch {
+                    throw DemoFailure(description: "cannot write \(file): \(reason(error))")
+                }
+            }
+            try place.nodeos?.prepare()
         } catch {
             place.leave()
-            throw DemoFailure(description: "cannot write \(place.configurationFile): \(reason(error))")
+            throw error
         }
         return place
     }
 
-    /// What the peers are started with: the keys that differ from their defaults.
-    var configuration: String {
+    /// What a peer is started with: the keys that differ from their defaults.
+    func configuration(of peer: Int) -> String {
         let peers = Self.peers.map { id in
             let link = linkPorts[id] ?? 0
             let api = apiPorts[id] ?? 0
@@ -54,7 +103,7 @@ struct Workplace: Sendable {
               "leader_election_quorum_size": \(Self.quorum),
               "peers": [
             \(peers.joined(separator: ",\n"))
-              ]
+              ]\(nodeos.map { ",\n" + $0.configuration(of: peer) } ?? "")
             }
 
             """
@@ -76,8 +125,9 @@ struct Workplace: Sendable {
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// A directory that was asked for: new, empty, or left by an earlier demonstration.
-    private static func use(_ path: String) throws -> String {
+    /// A directory that was asked for: new, empty, or left by an earlier demonstration of the same kind, which `marker`
+    /// tells.
+    private static func use(_ path: String, leftBy marker: String) throws -> String {
         var working = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
         var path = path
         if !path.hasPrefix("/"), getcwd(&working, working.count) != nil {
@@ -91,10 +141,10 @@ struct Workplace: Sendable {
         } catch {
             throw DemoFailure(description: "cannot use \(path) as a directory: \(reason(error)); give another one")
         }
-        guard names.isEmpty || names.contains("group.json") else {
+        guard names.isEmpty || names.contains(marker) else {
             throw DemoFailure(
                 description: "\(path) has other files in it; give a new directory, an empty one, or one that a "
-                    + "demonstration left")
+                    + "demonstration of the same kind left")
         }
         guard access(path, W_OK) == 0 else {
             throw DemoFailure(
@@ -103,73 +153,9 @@ struct Workplace: Sendable {
         return path
     }
 
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         (error as? CocoaError).flatMap { $0.underlying as? POSIXError }.map {
             String(cString: strerror($0.code.rawValue))
         } ?? "\(error)"
-    }
-}
-
-/// Ports of loopback that nobody uses now.
-enum FreePorts {
-    /// Below those that the system gives to outgoing connections: a dead peer's port stays free until the peer is back,
-    /// and no connection to it can meet itself.
-    static func take(_ count: Int) throws -> [Int] {
-        let outgoing = outgoingPorts()
-        let preferred = outgoing.lowerBound > 11_000 ? 10_000..<min(outgoing.lowerBound, 32_768) : 0..<0
-        var held: [Int32] = []
-        defer { for socket in held { close(socket) } }
-        var ports: [Int] = []
-        for candidate in preferred.shuffled().prefix(1000) where ports.count < count {
-            guard case .success(let (socket, port)) = hold(candidate) else { continue }
-            held.append(socket)
-            ports.append(port)
-        }
-        while ports.count < count {
-            switch hold(0) {
-            case .success(let (socket, port)):
-                held.append(socket)
-                ports.append(port)
-            case .failure(let error):
-                throw DemoFailure(
-                    description: "no free port on 127.0.0.1: \(String(cString: strerror(error.code.rawValue))); the "
-                        + "demonstration needs \(count) of them")
-            }
-        }
-        return ports
-    }
-
-    private static func outgoingPorts() -> Range<Int> {
-        let fallback = 32_768..<61_000
-        guard let bytes = FileManager.default.contents(atPath: "/proc/sys/net/ipv4/ip_local_port_range") else {
-            return fallback
-        }
-        let numbers = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-            .compactMap { Int($0) }
-        guard numbers.count == 2, numbers[0] < numbers[1] else { return fallback }
-        return numbers[0]..<numbers[1]
-    }
-
-    private static func hold(_ port: Int) -> Result<(socket: Int32, port: Int), POSIXError> {
-        func failure() -> Result<(socket: Int32, port: Int), POSIXError> {
-            .failure(POSIXError(POSIXError.Code(rawValue: errno) ?? .EIO))
-        }
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return failure() }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, size) == 0 && getsockname(descriptor, pointer, &size) == 0
-            }
-        }
-        guard bound else {
-            defer { close(descriptor) }
-            return failure()
-        }
-        return .success((descriptor, Int(in_port_t(bigEndian: address.sin_port))))
     }
 }

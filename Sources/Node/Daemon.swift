@@ -26,6 +26,7 @@ public enum Daemon {
     ) -> Int32 {
         let logger = makeLogger(configuration)
         umask(0o027)
+        OpenFiles.raise()
         let signals = blockSignals()
         if let reason = unsupported(in: configuration) {
             logger.error("\(reason)")
@@ -34,14 +35,32 @@ public enum Daemon {
         for warning in unused(in: configuration) { logger.warning("\(warning)") }
         var random = SystemRandomNumberGenerator()
         let settings = NodeSettings(configuration, random: &random)
+        let attachment: AttachmentSettings?
+        do {
+            attachment = try AttachmentSettings(configuration)
+        } catch {
+            logger.error("\(error)")
+            return Exit.badConfiguration
+        }
         do {
             let directory = try DataDirectory(path: configuration.dataDirectory)
             let shape = GroupShape(id: settings.raft.id, peers: settings.raft.peers, quorum: settings.raft.quorum)
             let store = try Store(directory: directory, shape: shape)
-            let recovery = try Recovery(from: store, settings: settings, randomSeed: random.next(), at: Clock.now())
+            let recovery = try Recovery(
+                from: store, settings: settings.raft, options: settings.replica, randomSeed: random.next(),
+                at: Clock.now())
+            let state = recovery.replica.state
+            if state.groupID != nil, state.producers != settings.replica.producers {
+                logger.error(
+                    """
+                    the group was begun with \(state.producers.words), the configuration says \
+                    \(settings.replica.producers.words). This is fixed once a group has run: put nodeos.producers back as \
+                    it was, or start a new group with empty data
+                    """)
+                return Exit.badConfiguration
+            }
             return try serve(
-                configuration, settings, recovery, store, signals, SystemdNotifier(environment: environment), logger,
-                reload)
+                configuration, settings, attachment, recovery, store, signals, environment, logger, reload)
         } catch {
             logger.error("\(error)")
             return exitCode(error)
@@ -49,9 +68,11 @@ public enum Daemon {
     }
 
     private static func serve(
-        _ configuration: Configuration, _ settings: NodeSettings, _ recovery: Recovery, _ store: sending Store,
-        _ signals: sigset_t, _ systemd: SystemdNotifier, _ logger: Logger, _ reload: () -> Configuration?
+        _ configuration: Configuration, _ settings: NodeSettings, _ attachment: AttachmentSettings?,
+        _ recovery: Recovery, _ store: sending Store, _ signals: sigset_t, _ environment: [String: String],
+        _ logger: Logger, _ reload: () -> Configuration?
     ) throws -> Int32 {
+        let systemd = SystemdNotifier(environment: environment)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let eventLoop = group.next()
         let mailbox = Mailbox(eventLoop: eventLoop)
@@ -65,6 +86,10 @@ public enum Daemon {
                     // What is written may be wrong from here on: no orderly end, others take over.
                     exit(exitCode(error))
                 })
+            if let attachment {
+                let halt = DebugHalt(environment["PRODHA_HALT_AT"])
+                node.attach(try NodeosAttachment(attachment, node: node, halt: halt))
+            }
             mailbox.node = NIOLoopBound(node, eventLoop: eventLoop)
             let links = PeerLinks(
                 eventLoop: eventLoop, settings: settings.links, owner: node, logger: logger,
@@ -144,8 +169,11 @@ public enum Daemon {
             warnings.append("this version does not ask other regions yet; see that one region at most is active")
         }
         let nodeos = configuration.nodeos
-        if nodeos.http != nil || nodeos.p2p != nil || nodeos.signer != nil {
-            warnings.append("this version does not attach to nodeos yet; the keys under nodeos have no effect")
+        if nodeos.http != nil, nodeos.signer == nil || nodeos.p2p == nil {
+            let missing = [nodeos.signer == nil ? "signer" : nil, nodeos.p2p == nil ? "p2p" : nil].compactMap { $0 }
+            warnings.append(
+                "nodeos.\(missing.joined(separator: " and nodeos.")) is not given: nodeos can sign, or its blocks can get "
+                    + "out, past this group")
         }
         return warnings
     }
@@ -163,7 +191,7 @@ public enum Daemon {
 
     private static func exitCode(_ error: any Error) -> Int32 {
         switch error {
-        case StoreError.inUse: Exit.inUse
+        case StoreError.inUse, is AttachmentError: Exit.inUse
         case StoreError.otherGroup, StoreError.newerFormat, TransportError.tlsFiles: Exit.badConfiguration
         case is StoreError: Exit.diskFailed
         // A port that is taken, or an address that is not this machine's.
@@ -204,6 +232,8 @@ private final class Running {
         node.readFlag(isActive)
         return server.start(host: address.host, port: address.port).flatMap {
             bound.value.links.start()
+        }.flatMap {
+            bound.value.node.attachment?.start() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
         }.map {
             let node = bound.value.node
             node.logger.notice(
@@ -222,6 +252,10 @@ private final class Running {
     /// Leadership first, so that another peer goes on at once; then the API, whose callers have their answers by then.
     func stop() -> EventLoopFuture<Void> {
         let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
-        return node.handOverAtEnd().flatMap { bound.value.server.stop() }.flatMap { bound.value.links.stop() }
+        return node.handOverAtEnd().flatMap {
+            bound.value.node.transactions.stop()
+        }.flatMap {
+            bound.value.node.attachment?.stop() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
+        }.flatMap { bound.value.server.stop() }.flatMap { bound.value.links.stop() }
     }
 }

@@ -1,3 +1,4 @@
+import Antelope
 import ProducerHA
 import Raft
 import Storage
@@ -41,26 +42,79 @@ struct FlagEdits {
 /// What each peer tells the others once a second, beside the consensus.
 struct PeerReport {
     var edit: FlagRecord.Edit?
+    /// nil when no nodeos is attached, or its prodha is of a version that does not say.
+    var nodeos: Nodeos?
+
+    /// A peer's nodeos, as the others need to know it.
+    struct Nodeos: Hashable, Sendable {
+        /// It could take over at once.
+        var isWell: Bool
+        var chainID: Checksum256
+        /// The number of its last irreversible block.
+        var irreversible: UInt32
+        /// Where it was lately: at most `RecentPlaces.most`.
+        var places: [BlockID]
+    }
 
     private static let version: UInt8 = 1
 
-    init(edit: FlagRecord.Edit?) { self.edit = edit }
+    init(edit: FlagRecord.Edit?, nodeos: Nodeos? = nil) {
+        self.edit = edit
+        self.nodeos = nodeos
+    }
 
     func encoded() -> [UInt8] {
-        guard let edit else { return [Self.version, 0] }
-        return [Self.version, edit.isActive ? 2 : 1] + (0..<8).map { UInt8(truncatingIfNeeded: edit.epoch >> (8 * $0)) }
+        var bytes: [UInt8] = [Self.version, 0]
+        if let edit {
+            bytes[1] = edit.isActive ? 2 : 1
+            bytes += (0..<8).map { UInt8(truncatingIfNeeded: edit.epoch >> (8 * $0)) }
+        }
+        guard let nodeos else { return bytes + [0] }
+        bytes += [nodeos.isWell ? 2 : 1] + nodeos.chainID.bytes
+        bytes += (0..<4).map { UInt8(truncatingIfNeeded: nodeos.irreversible >> (8 * $0)) }
+        bytes.append(UInt8(nodeos.places.count))
+        for place in nodeos.places { bytes += place.checksum.bytes }
+        return bytes
     }
 
     /// nil when it is none. What a newer version adds behind is left alone.
     init?(encoded: [UInt8]) {
         guard encoded.count >= 2, encoded[0] >= Self.version else { return nil }
+        var rest = encoded[2...]
+        func take(_ count: Int) -> ArraySlice<UInt8>? {
+            guard rest.count >= count else { return nil }
+            defer { rest = rest.dropFirst(count) }
+            return rest.prefix(count)
+        }
+        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
         switch encoded[1] {
         case 0: edit = nil
         case 1, 2:
-            guard encoded.count >= 10 else { return nil }
-            let epoch = encoded[2..<10].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            edit = FlagRecord.Edit(isActive: encoded[1] == 2, epoch: epoch)
+            guard let epoch = take(8) else { return nil }
+            edit = FlagRecord.Edit(isActive: encoded[1] == 2, epoch: number(epoch))
         default: return nil
         }
+        guard let kind = take(1)?.first, kind > 0 else { return }
+        guard let chain = take(32).flatMap({ Checksum256(Array($0)) }), let irreversible = take(4),
+            let count = take(1)?.first, Int(count) <= RecentPlaces.most
+        else { return nil }
+        var places: [BlockID] = []
+        for _ in 0..<count {
+            guard let id = take(32).flatMap({ Checksum256(Array($0)) }) else { return nil }
+            places.append(BlockID(id))
+        }
+        nodeos = Nodeos(
+            isWell: kind == 2, chainID: chain, irreversible: UInt32(truncatingIfNeeded: number(irreversible)),
+            places: places)
+    }
+}
+
+extension PeerReport.Nodeos {
+    /// nil before nodeos has answered.
+    init?(_ attachment: NodeosAttachment) {
+        guard let status = attachment.driver?.status, let chainID = status.chainID else { return nil }
+        self.init(
+            isWell: attachment.isWell && status.isReachable, chainID: chainID,
+            irreversible: status.irreversible?.number ?? 0, places: attachment.places.ids)
     }
 }

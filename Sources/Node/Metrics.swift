@@ -11,7 +11,8 @@ extension Node {
         var leaseRemaining = Duration.zero
         if case .held(let rest) = raft.lease(at: now) { leaseRemaining = rest }
         page.gauge(
-            "prodha_can_produce", "1 when this peer may produce at this moment.", replica.canProduce(at: now) ? 1 : 0)
+            "prodha_can_produce", "1 when this peer may produce at this moment.",
+            visibleObstacle(at: now) == nil ? 1 : 0)
         page.gauge("prodha_is_leader", "1 when this peer leads its group.", raft.role == .leader ? 1 : 0)
         page.gauge("prodha_has_leader", "1 when this peer knows a leader.", raft.leader == nil ? 0 : 1)
         page.gauge("prodha_ready", "1 when this peer is a member of a working quorum.", isReady ? 1 : 0)
@@ -52,6 +53,8 @@ extension Node {
         page.counter("prodha_store_writes_total", "Transactions of the store, one sync each.", timings.syncs)
         page.gauge("prodha_store_write_seconds_total", "Time spent in them.", timings.total.inSeconds, type: "counter")
         page.gauge("prodha_store_write_seconds_max", "The longest of them since the start.", timings.longest.inSeconds)
+        attachment?.addMetrics(to: &page)
+        transactions.addMetrics(to: &page)
         page.histogram("prodha_commit_seconds", "From handing a block in to its commit.", counters.commitTime)
         return page.text
     }
@@ -61,7 +64,7 @@ extension Duration {
     var inSeconds: Double { Double(inNanoseconds) / 1e9 }
 }
 
-private struct MetricsPage {
+struct MetricsPage {
     let labels: String
     private(set) var text = ""
 

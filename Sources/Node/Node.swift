@@ -1,5 +1,7 @@
+import Antelope
 import Configuration
 import DequeModule
+import Gate
 import Logging
 import NIOCore
 import ProducerHA
@@ -17,6 +19,11 @@ final class Node {
 
     private(set) var replica: Replica
     private(set) var links: PeerLinks?
+    /// nil when no nodeos is configured.
+    private(set) var attachment: NodeosAttachment?
+    /// What the other peers said of their nodeos last.
+    private(set) var nodeosReports: [PeerID: PeerReport.Nodeos] = [:]
+    private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
     /// The flag of the file, not taken in yet.
     private var flagToRead: Bool?
@@ -32,6 +39,8 @@ final class Node {
     var blockWaiters = BlockWaiters()
     var leadershipWaiters: [(deadline: Instant, promise: EventLoopPromise<LeadershipOutcome>)] = []
     var transferWaiters: [EventLoopPromise<TransferOutcome>] = []
+
+    private var lastNodeosWords = ""
 
     private var timer: Scheduled<Void>?
     private var timerDue: Instant?
@@ -54,10 +63,14 @@ final class Node {
         self.onFatal = onFatal
     }
 
+    /// Before `start`.
+    func attach(_ attachment: NodeosAttachment) { self.attachment = attachment }
+
     func start(links: PeerLinks) {
         self.links = links
         scheduleWake()
         reportRegularly()
+        transactions.start()
     }
 
     // MARK: - Events
@@ -79,6 +92,8 @@ final class Node {
         }
         links?.flush()
         scheduleWake()
+        attachment?.follow(Clock.now())
+        transactions.follow()
     }
 
     /// Hands in a packed block and answers what became of it.
@@ -91,7 +106,72 @@ final class Node {
         return promise.futureResult
     }
 
-    func shutDown() { perform { $0.shutDown(at: $1) } }
+    func shutDown() {
+        let preferred = attachment == nil ? [] : peersWithWellNodeos
+        perform { $0.shutDown(preferring: preferred, at: $1) }
+    }
+
+    /// Why this peer may not produce at this moment; nil when it may. Ask at each use.
+    func obstacle(at now: Instant) -> Obstacle? {
+        if let obstacle = replica.obstacle(at: now) {
+            // A new group that waits until it knows where its chain is.
+            if obstacle == .termNotApplied, replica.need != nil { return .nodeos(attachment?.obstacle ?? .behind) }
+            return .group(obstacle)
+        }
+        guard let attachment else { return nil }
+        if replica.state.head == nil { return .nodeos(attachment.obstacle ?? .behind) }
+        return attachment.isDraining ? .group(.draining) : attachment.obstacle.map(Obstacle.nodeos)
+    }
+
+    /// The same for people and programs that ask: nodeos may not have been told yet, or not have said yes.
+    func visibleObstacle(at now: Instant) -> Obstacle? {
+        if let obstacle = obstacle(at: now) { return obstacle }
+        guard let attachment, let status = attachment.driver?.status else { return nil }
+        if attachment.hasSignerTrouble(now) { return .nodeos(.signerFailed) }
+        return status.isReadyToProduce ? nil : .nodeos(.notResumed)
+    }
+
+    func found(_ foundation: Replica.Foundation) { perform { $0.found(foundation, at: $1) } }
+
+    /// Hands leadership over, once what was signed is committed.
+    func handOver(to peer: PeerID) {
+        guard let attachment, replica.raft.role == .leader else { return handle(.transfer(to: peer)) }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        attachment.drain().whenComplete { _ in
+            node.value.handle(.transfer(to: peer))
+        }
+    }
+
+    /// From the first thought of it on.
+    var isHandingOver: Bool { replica.raft.transfer != nil || attachment?.isDraining == true }
+
+    /// Once no hand-over is under way any more.
+    private func endDrainIfOver() {
+        if attachment?.isDraining == true, replica.raft.transfer == nil, !replica.isShuttingDown {
+            attachment?.undrain()
+        }
+    }
+
+    func nodeosChanged(to status: NodeosStatus) {
+        attachment?.foundGroup(Clock.now())
+        // Each block is behind for some milliseconds.
+        switch status.condition {
+        case .behind, .diverged: break
+        case .well where status.distance != 0: break
+        case .well, .unreachable, .wrongChain: tellNodeos(status)
+        }
+    }
+
+    private func tellNodeos(_ status: NodeosStatus) {
+        let words = status.inWords
+        guard words != lastNodeosWords else { return }
+        lastNodeosWords = words
+        logger.notice("nodeos \(words)")
+    }
+
+    var linkedPeers: Int { links?.links.values.count { $0.connectedSince != nil } ?? 0 }
+
+    var peersWithWellNodeos: Set<PeerID> { Set(nodeosReports.filter { $0.value.isWell }.keys) }
 
     func stored(_ report: StoreThread.Report) {
         switch report {
@@ -125,6 +205,8 @@ final class Node {
             case .restored:
                 counters.snapshotsInstalled += 1
                 headChanged(appliedAt: nil)
+                attachment?.restored(replica.state.head)
+                transactions.restored()
                 logger.notice("took over the leader's snapshot", metadata: ["index": "\(replica.state.index)"])
             case .note(let note): self.note(note)
             }
@@ -155,10 +237,18 @@ final class Node {
         case .block:
             counters.blocksCommitted += 1
             headChanged(appliedAt: Clock.unixMilliseconds())
+            if let attachment, let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
+                attachment.applied(entry.payload, BlockRef(header))
+            }
+            transactions.applied(entry.payload)
         case .region:
             if replica.state.head?.index == entry.index { headChanged(appliedAt: Clock.unixMilliseconds()) }
             // What this entry says; the state may be further on already.
             guard let change = RegionChange(encoded: entry.payload) else { break }
+            if let base = change.base, let attachment, let header = try? BlockHeader(parsingPrefixOf: base) {
+                attachment.applied(base, BlockRef(header))
+            }
+            if let base = change.base { transactions.applied(base: base) }
             logger.notice(
                 "region \(settings.region) is \(change.activity)\(change.isPaused ? ", paused" : "")",
                 metadata: ["epoch": "\(change.epoch)", "index": "\(entry.index)"])
@@ -196,11 +286,21 @@ final class Node {
             logger.notice("holds the lease", metadata: ["term": "\(term)"])
         case .transferEnded(let peer, let outcome):
             logger.notice("transfer to peer \(peer): \(outcome.text)")
+            // A second one that was refused says nothing of the first.
+            if case .busy = outcome { break }
             let waiters = transferWaiters
             transferWaiters = []
             for waiter in waiters { waiter.succeed(outcome) }
+            endDrainIfOver()
         case .voteGained(let term):
             logger.notice("this peer's vote counts", metadata: ["from_term": "\(term)"])
+        case .writesLost(let has, let remembered, let peer):
+            logger.critical(
+                """
+                the data directory has lost writes: peer \(peer) was told of number \(remembered), here the last one is \
+                number \(has). Files were cut short, or an old copy was put back. This peer has no vote until it has \
+                caught up with the group; check its disk
+                """)
         }
     }
 
@@ -230,12 +330,17 @@ final class Node {
     }
 
     func report() {
-        let report = PeerReport(edit: flags.record.edit).encoded()
+        let report = PeerReport(edit: flags.record.edit, nodeos: attachment.flatMap(PeerReport.Nodeos.init)).encoded()
         for peer in settings.raft.others { links?.send(report: report, to: peer) }
         links?.flush()
         takeInFlag()
         followEditedFlags()
         let now = Clock.now()
+        if let attachment {
+            attachment.agreedClock.look(wall: Clock.unixMilliseconds(), isOff: attachment.isClockOff, at: now)
+            attachment.foundGroup(now)
+            if let status = attachment.driver?.status, !attachment.isWell { tellNodeos(status) }
+        }
         let late = leadershipWaiters.filter { $0.deadline <= now }
         leadershipWaiters.removeAll { $0.deadline <= now }
         for waiter in late { waiter.promise.succeed(.stillFollows(replica.raft.leader)) }
@@ -277,6 +382,8 @@ final class Node {
             logger.notice("is_active_raft_cluster is \(configuration.isActive), as before")
         }
         readFlag(configuration.isActive)
+        // The others need not wait for the next second.
+        report()
         if configuration.fixedAtStart != settings.fixedAtStart {
             logger.warning("other settings of the file have changed too; they take effect at the next start")
         }
@@ -296,8 +403,12 @@ final class Node {
             }
             return
         }
-        perform { $0.proposeRegion(change, at: $1).0 }
+        // Beside nodeos a region begins where the chain is now, not where its own head was.
+        if change.activity == .active, let attachment { return attachment.begin(with: change) }
+        propose(change)
     }
+
+    func propose(_ change: RegionChange) { perform { $0.proposeRegion(change, at: $1).0 } }
 }
 
 extension Node: PeerLinksOwner {
@@ -306,26 +417,50 @@ extension Node: PeerLinksOwner {
             to: peer, settings: settings.links, softwareVersion: Version.current,
             group: replica.state.groupID,
             fresh: replica.raft.isFresh, lastIndex: replica.raft.lastIndex, lastTerm: replica.raft.lastTerm,
-            session: settings.session)
+            session: settings.session, remembers: replica.raft.watermark(of: peer))
     }
 
     func linkUp(_ peer: PeerID, greeting: Greeting) {
-        handle(.linkUp(peer, fresh: greeting.fresh, hasGroup: greeting.group != nil))
+        handle(
+            .linkUp(
+                peer, fresh: greeting.fresh, hasGroup: greeting.group != nil, remembers: greeting.remembers))
     }
 
     func linkDown(_ peer: PeerID, reason: String) {
         flags.forget(peer)
+        nodeosReports[peer] = nil
         handle(.linkDown(peer))
     }
 
     func received(_ message: Message, from peer: PeerID) {
         heard[peer] = Clock.now()
+        if case .transferRequest(let term) = message, attachment != nil, term == replica.raft.term,
+            replica.raft.role == .leader
+        {
+            return isHandingOver ? () : handOver(to: peer)
+        }
         handle(.received(message, from: peer))
     }
 
     func received(report: [UInt8], from peer: PeerID) {
         guard let report = PeerReport(encoded: report) else { return }
         flags.report(report.edit, from: peer)
+        nodeosReports[peer] = report.nodeos
+        attachment?.foundGroup(Clock.now())
+    }
+}
+
+/// Why a peer may not produce: the group does not let it, or its nodeos cannot.
+enum Obstacle {
+    case group(ProductionObstacle)
+    case nodeos(NodeosObstacle)
+
+    /// The name in every document and command.
+    var name: String {
+        switch self {
+        case .group(let obstacle): obstacle.name
+        case .nodeos(let obstacle): obstacle.rawValue
+        }
     }
 }
 
@@ -379,6 +514,7 @@ extension LossReason {
         case .handOverFailed: "it gave its lease up for another peer, which did not take over"
         case .storageBlocked: "its disk takes no writes"
         case .retired: "it is about to end"
+        case .writesLost: "its disk has lost what it had acknowledged"
         }
     }
 }

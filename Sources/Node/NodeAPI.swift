@@ -8,6 +8,7 @@ import NIOHTTP1
 import ProducerHA
 import Raft
 import Storage
+import Transactions
 
 /// The HTTP API of one peer. Everything runs on the node's event loop.
 struct NodeAPI {
@@ -15,6 +16,8 @@ struct NodeAPI {
 
     /// Largest packed block that is taken, in bytes.
     static let maxBlockBytes = 8 << 20
+    /// Clients that wait for their transactions each hold one. Fewer where the system lets the process open fewer files.
+    static let maxConnections = OpenFiles.limit(below: 4096, others: 512)
     /// Longest wait of `wait_block`.
     static let longestWait = Duration.seconds(60)
 
@@ -33,7 +36,7 @@ struct NodeAPI {
         now("/v1/prodha/can_produce") { _ in .document(node.canProduceDocument()) }
         now("/health/live") { _ in .document(HealthDocument(healthy: true)) }
         now("/health/ready") { _ in node.health(isWell: node.isReady) }
-        now("/health/leader") { _ in node.health(isWell: node.replica.canProduce(at: Clock.now())) }
+        now("/health/leader") { _ in node.health(isWell: node.visibleObstacle(at: Clock.now()) == nil) }
         now("/metrics") { _ in
             Response(
                 status: .ok, headers: ["content-type": "text/plain; version=0.0.4; charset=utf-8"],
@@ -42,6 +45,10 @@ struct NodeAPI {
         read("/v1/prodha/log", api.log)
         read("/v1/prodha/block", api.block)
         read("/v1/prodha/wait_block", api.waitBlock)
+        read("/v1/prodha/transaction", api.transaction)
+        for call in TransactionCall.allCases {
+            router.on([.POST], call.path) { api.takeTransaction($0, call) }
+        }
         router.on([.POST], "/v1/prodha/check_block", api.checkBlock)
         router.on([.POST], "/v1/prodha/commit_block", api.commitBlock)
         router.on([.POST], "/v1/prodha/transfer", api.transfer)
@@ -50,8 +57,10 @@ struct NodeAPI {
         var limits = HTTPLimits()
         limits.maxBodyBytes = { _, path in
             // A block may come as hex within JSON.
-            path == "/v1/prodha/commit_block" ? 2 * Self.maxBlockBytes + 4096 : 64 << 10
+            if path == "/v1/prodha/commit_block" { return 2 * Self.maxBlockBytes + 4096 }
+            return TransactionCall.allCases.contains { $0.path == path } ? TransactionCall.longestBody : 64 << 10
         }
+        limits.maxConnections = Self.maxConnections
         return HTTPServer(
             eventLoop: node.eventLoop, limits: limits, logger: logger, errorDocument: Self.refusalDocument
         ) { request in
@@ -68,11 +77,11 @@ struct NodeAPI {
         return .error(kind)
     }
 
-    private func answer(_ response: Response) -> EventLoopFuture<Response> {
+    func answer(_ response: Response) -> EventLoopFuture<Response> {
         node.eventLoop.makeSucceededFuture(response)
     }
 
-    private func malformed(_ message: String) -> EventLoopFuture<Response> {
+    func malformed(_ message: String) -> EventLoopFuture<Response> {
         answer(.error(.malformedRequest, message: message))
     }
 
@@ -101,6 +110,15 @@ struct NodeAPI {
                 .error(.malformedBlock, message: "the transactions are not those of the header's transaction_mroot"))
         }
         let reference = BlockRef(block.header)
+        let isNew = reference.number > node.replica.state.head?.block.number ?? 0
+        if isNew, node.replica.raft.role == .leader, let attachment = node.attachment, !attachment.gave(bytes) {
+            return answer(
+                .error(CommitBlockReason.notSignedHere.error, details: ["leader_id": .integer(node.leaderID)]))
+        }
+        if let ahead = node.attachment?.secondsAhead(block.header.timestamp) {
+            return answer(
+                .error(.malformedBlock, message: "the block is stamped \(ahead) s ahead of this machine's clock"))
+        }
         let started = Clock.now()
         let lastIndex = node.replica.raft.lastIndex
         let node = NIOLoopBound(node, eventLoop: node.eventLoop)
@@ -123,7 +141,7 @@ struct NodeAPI {
         case .compareWithEntry(let index, let block):
             let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
             return node.readEntry(index).map { entry in
-                guard let entry, let header = try? BlockHeader(parsingPrefixOf: entry.payload) else {
+                guard let entry, let header = entry.block.flatMap({ try? BlockHeader(parsingPrefixOf: $0) }) else {
                     return NodeAPI(node: bound.value).refused(.stale)
                 }
                 return header.id == block.id
@@ -164,7 +182,7 @@ struct NodeAPI {
             return node.readEntry(index).map { entry in
                 // Dropped from the log in the meantime: as any height below it.
                 guard let entry else { return .document(CheckBlockDocument(accept: true)) }
-                guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else {
+                guard let header = entry.block.flatMap({ try? BlockHeader(parsingPrefixOf: $0) }) else {
                     return .error(.internalError)
                 }
                 return .document(
@@ -230,7 +248,7 @@ struct NodeAPI {
     private static let logPage = 100
     private static let largestLogPage = 1000
     /// Bytes of a payload that hold a block's header; only those are read.
-    private static let headerBytes = 1024
+    static let headerBytes = 1024
 
     private func log(_ request: Request) -> EventLoopFuture<Response> {
         func number(_ name: String) throws(MalformedDocument) -> UInt64? {

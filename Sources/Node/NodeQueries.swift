@@ -28,7 +28,7 @@ extension Node {
     }
 
     func health(isWell: Bool) -> Response {
-        let reason = replica.obstacle(at: Clock.now()).map { CanProduceReason(rawValue: $0.name) }
+        let reason = visibleObstacle(at: Clock.now()).map { CanProduceReason(rawValue: $0.name) }
         let document = HealthDocument(healthy: isWell, reason: isWell ? nil : reason)
         return .document(document, status: isWell ? .ok : .serviceUnavailable)
     }
@@ -49,10 +49,10 @@ extension Node {
 
     func canProduceDocument() -> CanProduceDocument {
         let now = Clock.now()
-        let obstacle = replica.obstacle(at: now)
+        let obstacle = visibleObstacle(at: now)
         var remaining = Duration.zero
         if case .held(let rest) = replica.raft.lease(at: now) { remaining = rest }
-        if case .leaseWait(let rest) = obstacle { remaining = rest }
+        if case .group(.leaseWait(let rest)) = obstacle { remaining = rest }
         return CanProduceDocument(
             canProduce: obstacle == nil, reason: obstacle.map { CanProduceReason(rawValue: $0.name) },
             leaseRemainingMS: Milliseconds(remaining),
@@ -63,7 +63,7 @@ extension Node {
         let now = Clock.now()
         let raft = replica.raft
         let region = replica.state.region
-        let obstacle = replica.obstacle(at: now)
+        let obstacle = visibleObstacle(at: now)
         var lease = StatusDocument.Lease(held: false, remainingMS: 0, expiryMS: Milliseconds(raft.settings.leaseLength))
         switch raft.lease(at: now) {
         case .held(let rest): (lease.held, lease.remainingMS) = (true, Milliseconds(rest))
@@ -93,7 +93,7 @@ extension Node {
                     .init(
                         blockNum: $0.block.number, blockID: $0.block.id.hex,
                         committedAt: headAppliedAt.map { UTCInstant(unixMilliseconds: $0) })
-                }))
+                }), nodeos: attachment?.document, transactions: transactions.document)
     }
 
     private func other(_ configured: Peer, _ now: Instant) -> StatusDocument.OtherPeer {
@@ -127,8 +127,8 @@ extension Node {
         }
         guard let index = replica.blocks.index(ofHeight: number) else { return eventLoop.makeSucceededFuture(nil) }
         return readEntry(index).map { entry in
-            guard let entry, let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return nil }
-            return (BlockRef(header), entry.payload)
+            guard let block = entry?.block, let header = try? BlockHeader(parsingPrefixOf: block) else { return nil }
+            return (BlockRef(header), block)
         }
     }
 
@@ -175,10 +175,10 @@ extension Node {
     // MARK: - Leadership
 
     func transfer(to peer: PeerID) -> EventLoopFuture<TransferOutcome> {
-        guard transferWaiters.isEmpty else { return eventLoop.makeSucceededFuture(.busy) }
+        guard transferWaiters.isEmpty, !isHandingOver else { return eventLoop.makeSucceededFuture(.busy) }
         let promise = eventLoop.makePromise(of: TransferOutcome.self)
         transferWaiters.append(promise)
-        handle(.transfer(to: peer))
+        handOver(to: peer)
         return promise.futureResult
     }
 
@@ -200,11 +200,19 @@ extension Node {
     /// Hands leadership over, if there is any and anyone to take it. Bounded by the transfer's own deadlines.
     func handOverAtEnd() -> EventLoopFuture<Void> {
         blockWaiters.giveUpAll()
-        shutDown()
-        guard replica.raft.transfer != nil else { return eventLoop.makeSucceededFuture(()) }
-        let promise = eventLoop.makePromise(of: TransferOutcome.self)
-        transferWaiters.append(promise)
-        return promise.futureResult.map { _ in }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        let drained =
+            replica.raft.role == .leader
+            ? attachment?.drain() ?? eventLoop.makeSucceededVoidFuture()
+            : eventLoop.makeSucceededVoidFuture()
+        return drained.flatMap {
+            let node = node.value
+            node.shutDown()
+            guard node.replica.raft.transfer != nil else { return node.eventLoop.makeSucceededVoidFuture() }
+            let promise = node.eventLoop.makePromise(of: TransferOutcome.self)
+            node.transferWaiters.append(promise)
+            return promise.futureResult.map { _ in }
+        }
     }
 }
 

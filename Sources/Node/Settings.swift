@@ -29,6 +29,8 @@ struct NodeSettings: Sendable {
         replica = Replica.Options(newGroupID: groupID)
         replica.snapshotDistance = UInt64(configuration.snapshotDistance)
         replica.startsActive = configuration.isActive
+        replica.awaitsFoundation = configuration.nodeos.http != nil
+        if case .only = configuration.nodeos.producers { replica.producers = .several }
         region = configuration.regionName
         peers = configuration.peers
         session = random.next()
@@ -79,6 +81,8 @@ struct Counters {
     var snapshotsInstalled: UInt64 = 0
     var requests: UInt64 = 0
     var flagActivationsRefused: UInt64 = 0
+    /// From nodeos's signing request to its answer.
+    var signingTime = Histogram(bounds: [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25])
     /// Time from handing a block in to its commit, for the blocks that this peer committed as leader.
     var commitTime = Histogram(bounds: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
 }

@@ -48,6 +48,7 @@ extension RegionView {
             let time = rest.map { " \(span($0.value))" } ?? ""
             return ("\(cannot) yet: \(leads) and waits\(time) for an earlier lease", true)
         case .waiting(.nodeosBehind, _): return ("\(cannot) yet: \(leads) and its nodeos is behind", true)
+        case .waiting(.nodeosPaused, _): return ("\(cannot) yet: \(leads) and its nodeos is being resumed", true)
         case .waiting: return ("\(cannot) yet: \(leads) and has applied nothing of its term", true)
         case .stopped(let reason):
             switch reason {
@@ -61,11 +62,13 @@ extension RegionView {
             case .nodeosUnreachable: return ("\(cannot): \(leads) but its nodeos does not answer", true)
             case .nodeosDiverged: return ("\(cannot): \(leads) but its nodeos is on another branch", true)
             case .nodeosWrongChain: return ("\(cannot): \(leads) but its nodeos is on another chain", true)
+            case .nodeosSignerFailed: return ("\(cannot): \(leads) but no signature can be made", true)
+            case .nodeosClockOff: return ("\(cannot): \(leads) but its clock is off", true)
             case .draining: return ("\(cannot): \(leads) but is handing leadership over", true)
             case .shuttingDown: return ("\(cannot): \(leads) but is shutting down", true)
             case .unknown(""): return ("\(cannot): \(leads) but gives no reason", true)
             case .unknown(let text): return ("\(cannot): \(leads) but says \(printable(text, limit: 40))", true)
-            case .leaseWait, .termNotApplied, .nodeosBehind, .regionStandby, .regionPaused:
+            case .leaseWait, .termNotApplied, .nodeosBehind, .nodeosPaused, .regionStandby, .regionPaused:
                 return ("\(cannot): \(leads) but says \(reason)", true)
             }
         case .unknown:

@@ -143,7 +143,8 @@ public final class Inspector: Sendable {
             timeout: .milliseconds(timeoutMS), maxAnswerBytes: Self.maxAnswerBytes)
     }
 
-    private static func status(in answer: HTTPAnswer, from target: PeerTarget) throws(PeerFailure) -> StatusDocument {
+    /// The status in an answer, of whatever content.
+    static func status(in answer: HTTPAnswer, from target: PeerTarget) throws(PeerFailure) -> StatusDocument {
         let body = answer.body.readableBytesView
         guard answer.status == .ok else {
             let error = try? ErrorDocument(json: body)

@@ -165,9 +165,10 @@ private struct Judgement {
         case .leaseWait:
             let rest = status.raft.lease.held ? nil : status.raft.lease.remainingMS
             return .waiting(reason, remaining: rest.flatMap { $0 > 0 ? $0 : nil })
-        case .termNotApplied, .nodeosBehind: return .waiting(reason, remaining: nil)
+        case .termNotApplied, .nodeosBehind, .nodeosPaused: return .waiting(reason, remaining: nil)
         case .notLeader, .noLeader, .noQuorum, .leaseExpired, .regionUnconfirmed, .regionsInConflict,
-            .nodeosUnreachable, .nodeosDiverged, .nodeosWrongChain, .draining, .shuttingDown, .unknown:
+            .nodeosUnreachable, .nodeosDiverged, .nodeosWrongChain, .nodeosClockOff, .nodeosSignerFailed, .draining,
+            .shuttingDown, .unknown:
             return .stopped(reason)
         }
     }

@@ -51,7 +51,7 @@ extension ClusterView {
             "commit_index", "applied_index", "lag", "head_block_num", "head_block_id", "links_up", "links_total",
             "can_produce", "reason", "region_active", "epoch", "paused", "version", "uptime_ms", "round_trip_ms",
             "error",
-            "error_message",
+            "error_message", "nodeos", "nodeos_head_block_num",
         ]
         let rows = regions.flatMap { region in region.peers.map { $0.tsvFields(region: region.name) } }
         return ([names] + rows).map { $0.map(Self.field).joined(separator: "\t") + "\n" }.joined()
@@ -73,7 +73,7 @@ extension PeerView {
         ]
         guard let answer = report.answer else {
             let failure = report.failure
-            return start + Array(repeating: "", count: 20) + [failure?.name ?? "", failureText]
+            return start + Array(repeating: "", count: 20) + [failure?.name ?? "", failureText, "", ""]
         }
         let status = answer.status
         let raft = status.raft
@@ -85,7 +85,8 @@ extension PeerView {
             production.head?.blockID ?? "", linksUp.map(String.init) ?? "", linksTotal.map(String.init) ?? "",
             word(production.canProduce), production.reason?.rawValue ?? "", word(production.regionActive),
             String(production.epoch), word(production.paused), status.peer.version, number(status.peer.uptimeMS),
-            number(answer.roundTrip), "", "",
+            number(answer.roundTrip), "", "", status.nodeos?.condition ?? "",
+            status.nodeos?.head.map { String($0.blockNum) } ?? "",
         ]
     }
 }

@@ -1,9 +1,9 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import API
 
-/// What a column of the status table shows. The table and TSV have the same ones.
+/// What a column of the status table shows.
 enum StatusColumn: CaseIterable {
-    case mark, id, api, role, term, lease, commit, lag, head, links, produce, version, uptime
+    case mark, id, api, role, term, lease, commit, lag, head, links, produce, nodeos, version, uptime
 
     var title: String {
         switch self {
@@ -18,6 +18,7 @@ enum StatusColumn: CaseIterable {
         case .head: "head"
         case .links: "links"
         case .produce: "produce"
+        case .nodeos: "nodeos"
         case .version: "version"
         case .uptime: "uptime"
         }
@@ -26,12 +27,12 @@ enum StatusColumn: CaseIterable {
     var isNumber: Bool {
         switch self {
         case .id, .term, .lease, .commit, .lag, .head, .links, .uptime: true
-        case .mark, .api, .role, .produce, .version: false
+        case .mark, .api, .role, .produce, .nodeos, .version: false
         }
     }
 
     /// In which order columns go when there is no room. The others stay.
-    static let expendable: [StatusColumn] = [.version, .uptime, .links, .lease, .commit, .head, .api, .term]
+    static let expendable: [StatusColumn] = [.version, .uptime, .links, .lease, .commit, .head, .api, .nodeos, .term]
 
     func text(_ peer: PeerView, _ status: StatusDocument) -> String {
         switch self {
@@ -46,6 +47,7 @@ enum StatusColumn: CaseIterable {
         case .head: status.production.head.map { String($0.blockNum) } ?? "-"
         case .links: "\(peer.linksUp ?? 0)/\(peer.linksTotal ?? 0)"
         case .produce: status.produceText
+        case .nodeos: status.nodeosText
         case .version: printable(status.peer.version, limit: 24)
         case .uptime: span(status.peer.uptimeMS.value)
         }
@@ -55,6 +57,19 @@ enum StatusColumn: CaseIterable {
 extension StatusDocument {
     var produceText: String {
         production.canProduce ? "yes" : production.reason.map { printable($0.rawValue, limit: 40) } ?? "no"
+    }
+}
+
+extension StatusDocument {
+    /// `-` where none is attached.
+    var nodeosText: String {
+        guard let nodeos else { return "-" }
+        switch nodeos.condition {
+        case "unreachable": return "down"
+        case "behind": return "behind \(nodeos.distance.map(String.init) ?? "?")"
+        case "well": return nodeos.production == "resumed" ? "produces" : printable(nodeos.production, limit: 16)
+        default: return printable(nodeos.condition, limit: 16)
+        }
     }
 }
 
@@ -96,6 +111,7 @@ struct StatusTable {
                 }
             return (column: column, width: ([column.title] + cells).map(\.count).max() ?? 0)
         }
+        if answered.allSatisfy({ $0.1.nodeos == nil }) { all.removeAll { $0.column == .nodeos } }
         func total(_ gap: Int) -> Int { all.reduce(0) { $0 + $1.width } + gap * (all.count - 1) }
         for victim in StatusColumn.expendable where total(1) > width { all.removeAll { $0.column == victim } }
         columns = all

@@ -4,6 +4,7 @@
 // Antelope, does no I/O and knows no clock; `Replica` joins it to the consensus core, and the daemon and the simulator
 // drive that.
 
+import Antelope
 import Raft
 
 extension EntryKind {
@@ -34,32 +35,50 @@ public enum ChainProducers: UInt8, Sendable {
     case sole = 0
     /// Only the blocks of the group's own producer accounts: heights and time slots rise.
     case several = 1
+
+    /// As a configuration says it.
+    public var words: String {
+        switch self {
+        case .sole: "all blocks of the chain (no nodeos.producers)"
+        case .several: "the blocks of some producers (nodeos.producers)"
+        }
+    }
 }
 
 /// The first thing a new group commits.
 public struct GroupSettings: Hashable, Sendable {
     public var groupID: GroupID
     public var producers: ChainProducers
+    /// The chain that the group's nodeos are on; nil when the group was founded without any.
+    public var chainID: Checksum256?
 
-    public init(groupID: GroupID, producers: ChainProducers) {
+    public init(groupID: GroupID, producers: ChainProducers, chainID: Checksum256? = nil) {
         self.groupID = groupID
         self.producers = producers
+        self.chainID = chainID
     }
 
     public func encoded() -> [UInt8] {
         var out = Encoder()
-        out.byte(1)
+        out.byte(chainID == nil ? 1 : 2)
         out.bytes(groupID.bytes)
         out.byte(producers.rawValue)
+        if let chainID { out.bytes(chainID.bytes) }
         return out.data
     }
 
     public init?(encoded: [UInt8]) {
         var input = Decoder(encoded)
-        guard input.byte() == 1, let bytes = input.bytes(), let id = GroupID(bytes: bytes), let raw = input.byte(),
-            let producers = ChainProducers(rawValue: raw), input.isAtEnd
+        guard let version = input.byte(), (1...2).contains(version), let bytes = input.bytes(),
+            let id = GroupID(bytes: bytes), let raw = input.byte(), let producers = ChainProducers(rawValue: raw)
         else { return nil }
-        self.init(groupID: id, producers: producers)
+        var chainID: Checksum256?
+        if version == 2 {
+            guard let bytes = input.bytes(), let chain = Checksum256(bytes) else { return nil }
+            chainID = chain
+        }
+        guard input.isAtEnd else { return nil }
+        self.init(groupID: id, producers: producers, chainID: chainID)
     }
 }
 
@@ -167,6 +186,15 @@ struct Decoder {
 }
 
 extension Entry {
+    /// The packed block that it holds, if it holds one: a block entry, or a region's change with a base.
+    public var block: [UInt8]? {
+        switch kind {
+        case .block: payload
+        case .region: RegionChange(encoded: payload)?.base
+        default: nil
+        }
+    }
+
     /// The height of the block in a block entry, read from the packed header without checking the rest; nil for entries
     /// of other kinds. The header begins with slot (4 bytes), producer (8) and confirmed (2); then comes the previous
     /// block's id, whose first four bytes are its number, big endian (Leap, `block_header.cpp`).

@@ -65,6 +65,7 @@ public struct GroupState: Hashable, Sendable {
     public private(set) var term: Term = 0
     public private(set) var groupID: GroupID?
     public private(set) var producers = ChainProducers.sole
+    public private(set) var chainID: Checksum256?
     public private(set) var head: Head?
     public private(set) var region = RegionState()
     /// The latest refused entries, oldest first; at most `refusedKept`.
@@ -103,6 +104,7 @@ public struct GroupState: Hashable, Sendable {
             guard groupID == nil else { return .refused(.alreadySet) }
             groupID = settings.groupID
             producers = settings.producers
+            chainID = settings.chainID
         default: return .refused(.unknownKind)
         }
         return .accepted
@@ -141,13 +143,14 @@ public struct GroupState: Hashable, Sendable {
 
     // MARK: - Snapshots
 
-    private static let snapshotVersion: UInt8 = 1
+    private static let snapshotVersion: UInt8 = 2
 
     public func snapshot() -> Snapshot {
         var out = Encoder()
         out.byte(Self.snapshotVersion)
         out.bytes(groupID?.bytes ?? [])
         out.byte(producers.rawValue)
+        out.bytes(chainID?.bytes ?? [])
         out.number(region.epoch)
         out.byte(region.activity.rawValue)
         out.byte(region.isPaused ? 1 : 0)
@@ -166,17 +169,20 @@ public struct GroupState: Hashable, Sendable {
     /// nil when the bytes are no snapshot of a version that this one knows.
     public init?(_ snapshot: Snapshot) {
         var input = Decoder(snapshot.state)
-        guard input.byte() == Self.snapshotVersion, let group = input.bytes(), let rawProducers = input.byte(),
-            let producers = ChainProducers(rawValue: rawProducers), let epoch = input.number(),
+        // Version 1 knew no chain.
+        guard let version = input.byte(), (1...Self.snapshotVersion).contains(version), let group = input.bytes(),
+            let rawProducers = input.byte(), let producers = ChainProducers(rawValue: rawProducers),
+            let chain = version > 1 ? input.bytes() : [], chain.isEmpty || chain.count == 32,
+            let epoch = input.number(),
             let rawActivity = input.byte(), let activity = RegionActivity(rawValue: rawActivity),
-            let paused = input.byte(), let base = input.number(), base <= UInt64(UInt32.max) + 1,
+            let paused = input.byte(), paused <= 1, let base = input.number(), base <= UInt64(UInt32.max) + 1,
             let count = input.number(), count <= UInt64(Self.refusedKept)
         else { return nil }
         for _ in 0..<count {
             guard let index = input.number() else { return nil }
             refused.append(index)
         }
-        guard let hasHead = input.byte() else { return nil }
+        guard let hasHead = input.byte(), hasHead <= 1 else { return nil }
         if hasHead == 1 {
             guard let index = input.number(), let term = input.number(), let bytes = input.bytes(),
                 let header = try? BlockHeader(parsingPrefixOf: bytes)
@@ -188,6 +194,7 @@ public struct GroupState: Hashable, Sendable {
         term = snapshot.term
         groupID = GroupID(bytes: group)
         self.producers = producers
+        chainID = Checksum256(chain)
         region = RegionState(
             epoch: epoch, activity: activity, isPaused: paused == 1, baseNumber: base > 0 ? UInt32(base - 1) : nil)
     }

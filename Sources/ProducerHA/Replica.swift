@@ -35,6 +35,7 @@ public enum Note: Sendable {
     case leaseAcquired(term: Term)
     case transferEnded(to: PeerID, TransferOutcome)
     case voteGained(from: Term)
+    case writesLost(has: UInt64, remembered: UInt64, by: PeerID)
 }
 
 /// One peer: the consensus core, the replicated state, and what waits for it. A value without I/O; the daemon and the
@@ -47,6 +48,8 @@ public struct Replica: Sendable {
         public var startsActive = false
         public var newGroupID: GroupID
         public var producers = ChainProducers.sole
+        /// A new group waits for `found`: a nodeos has to say where its chain is.
+        public var awaitsFoundation = false
 
         public init(newGroupID: GroupID) { self.newGroupID = newGroupID }
     }
@@ -61,6 +64,20 @@ public struct Replica: Sendable {
     /// The state as it will be when all proposed entries are applied; nil unless this peer leads and has applied an entry
     /// of its own term.
     private var proposed: GroupState?
+    private var foundation: Foundation?
+
+    /// Where a new group begins on a chain that is there already.
+    public struct Foundation: Hashable, Sendable {
+        public var chainID: Checksum256
+        /// The packed block that becomes the head, if the region starts active.
+        public var base: [UInt8]?
+
+        public init(chainID: Checksum256, base: [UInt8]?) {
+            self.chainID = chainID
+            self.base = base
+        }
+    }
+
     private var waiting: [LogIndex: [Ticket]] = [:]
     /// The index of the newest snapshot.
     public var snapshotIndex: LogIndex { lastSnapshot }
@@ -133,19 +150,54 @@ public struct Replica: Sendable {
         return (takeActions(), did)
     }
 
+    /// What the leader of a group that is to stand beside nodeos has to be told before it can go on.
+    public enum Need: Hashable, Sendable {
+        /// The chain; the region begins as standby.
+        case chain
+        /// The chain, and the block that an active region begins at.
+        case base
+    }
+
+    /// nil unless this peer leads.
+    public var need: Need? {
+        guard options.awaitsFoundation, foundation == nil, let proposed else { return nil }
+        if proposed.groupID == nil || proposed.region.epoch == 0 { return options.startsActive ? .base : .chain }
+        return proposed.region.activity == .active && proposed.head == nil ? .base : nil
+    }
+
+    /// Begins a new group, or gives an active region without any block its first one, if this peer still leads and needs it.
+    public mutating func found(_ foundation: Foundation, at now: Instant) -> [Action] {
+        guard let need, foundation.base != nil || need == .chain else { return [] }
+        self.foundation = foundation
+        foundGroupIfNew(at: now)
+        // Of a group that had begun without one.
+        if let region = proposed?.region, region.activity == .active, proposed?.head == nil {
+            let change = RegionChange(
+                expects: region.epoch, epoch: region.epoch + 1, activity: .active, isPaused: region.isPaused,
+                base: foundation.base)
+            _ = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
+        }
+        return takeActions()
+    }
+
     /// Takes no leadership any more, and gives away what it has, to the peer that is closest behind.
-    public mutating func shutDown(at now: Instant) -> [Action] {
+    /// - Parameter preferred: who should have it, if any of these can.
+    public mutating func shutDown(preferring preferred: Set<PeerID> = [], at now: Instant) -> [Action] {
         isShuttingDown = true
-        if raft.transfer == nil, let best = bestSuccessor(at: now) { drive(.transfer(to: best), at: now) }
+        if raft.transfer == nil, let best = bestSuccessor(among: preferred, at: now) ?? bestSuccessor(at: now) {
+            drive(.transfer(to: best), at: now)
+        }
         drive(.retire, at: now)
         return takeActions()
     }
 
     /// The follower that has most of the log, of those that answered a moment ago if there are any: a hung one still has
     /// its link.
-    private func bestSuccessor(at now: Instant) -> PeerID? {
+    private func bestSuccessor(among peers: Set<PeerID>? = nil, at now: Instant) -> PeerID? {
         let recent = raft.settings.heartbeatInterval * 3
-        let linked = raft.progress.filter { $0.value.isLinked && $0.value.counts }
+        let linked = raft.progress.filter {
+            $0.value.isLinked && $0.value.counts && peers?.contains($0.key) ?? true
+        }
         let well = linked.filter { $0.value.lastContact.map { now - $0 <= recent } ?? false }
         return (well.isEmpty ? linked : well)
             .max { ($0.value.match, $1.key) < ($1.value.match, $0.key) }?.key
@@ -235,6 +287,8 @@ public struct Replica: Sendable {
             case .leaseAcquired(let term): actions.append(.note(.leaseAcquired(term: term)))
             case .transferEnded(let peer, let outcome): actions.append(.note(.transferEnded(to: peer, outcome)))
             case .voteGained(let term): actions.append(.note(.voteGained(from: term)))
+            case .writesLost(let has, let remembered, let peer):
+                actions.append(.note(.writesLost(has: has, remembered: remembered, by: peer)))
             }
         }
         foundGroupIfNew(at: now)
@@ -267,19 +321,24 @@ public struct Replica: Sendable {
 
     /// Gives a new group its name and its region's state.
     private mutating func foundGroupIfNew(at now: Instant) {
+        if options.awaitsFoundation && foundation == nil { return }
         if let proposed, proposed.groupID == nil {
-            let settings = GroupSettings(groupID: options.newGroupID, producers: options.producers)
+            let settings = GroupSettings(
+                groupID: options.newGroupID, producers: options.producers, chainID: foundation?.chainID)
             _ = propose(Proposal(kind: .settings, payload: settings.encoded()), at: now)
         }
         if let proposed, proposed.region.epoch == 0 {
             let change = RegionChange(
-                expects: 0, epoch: 1, activity: options.startsActive ? .active : .standby, isPaused: false)
+                expects: 0, epoch: 1, activity: options.startsActive ? .active : .standby, isPaused: false,
+                base: options.startsActive ? foundation?.base : nil)
             _ = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
         }
+        if proposed?.groupID != nil, proposed?.region.epoch != 0 { foundation = nil }
     }
 
     private mutating func stopProposing() {
         proposed = nil
+        foundation = nil
         for (_, tickets) in waiting.sorted(by: { $0.key < $1.key }) {
             for ticket in tickets { actions.append(.answer(ticket, .refused(.leadershipLost))) }
         }

@@ -4,7 +4,8 @@ public enum Event: Sendable {
     case tick
     case received(Message, from: PeerID)
     /// A link to a peer stands. `fresh`: it has never voted, nor written to its log. `hasGroup`: it knows its group's id.
-    case linkUp(PeerID, fresh: Bool, hasGroup: Bool)
+    /// `remembers`: what it was told is on this peer's disk.
+    case linkUp(PeerID, fresh: Bool, hasGroup: Bool, remembers: Watermark)
     case linkDown(PeerID)
     /// Append these, in order. Permitted only while `acceptsProposals`.
     case propose([Proposal])
@@ -48,6 +49,9 @@ public enum Effect: Sendable {
     case transferEnded(to: PeerID, TransferOutcome)
     /// This peer's vote counts from this term on.
     case voteGained(from: Term)
+    /// This peer's disk is behind what it once told another peer: it was cut, or an old copy was put back. What is gone
+    /// may be a vote, a promise or entries that count, so this peer has no vote until it has caught up.
+    case writesLost(has: UInt64, remembered: UInt64, by: PeerID)
 }
 
 public enum LossReason: Hashable, Sendable {
@@ -60,6 +64,8 @@ public enum LossReason: Hashable, Sendable {
     case storageBlocked
     /// The process is about to end.
     case retired
+    /// Its disk has lost what it had acknowledged.
+    case writesLost
 }
 
 public enum TransferOutcome: Hashable, Sendable {
@@ -99,6 +105,8 @@ public struct HardState: Hashable, Sendable {
     public var votesFrom: Term?
     /// A committed index, for an early start. May be behind.
     public var commit: LogIndex = 0
+    /// Counts the writes to this disk, this one included, in all processes that ever used it.
+    public var writes: UInt64 = 0
 
     public init() {}
 }

@@ -29,6 +29,52 @@ public enum Message: Hashable, Sendable {
     }
 }
 
+/// How far a peer's disk has come. It goes along with votes and acknowledgements; who hears it remembers it, and says it
+/// at the next greeting: a disk that is behind it then was cut, or an old copy was put back.
+public struct Watermark: Hashable, Comparable, Sendable {
+    /// The term from which on the peer's vote counts. It grows when a peer that had lost its data has a vote again.
+    public var votesFrom: Term
+    /// `HardState.writes`.
+    public var writes: UInt64
+
+    /// Nothing is known, or the peer has no vote.
+    public static let none = Watermark(votesFrom: 0, writes: 0)
+
+    public init(votesFrom: Term, writes: UInt64) {
+        self.votesFrom = votesFrom
+        self.writes = writes
+    }
+
+    public static func < (a: Watermark, b: Watermark) -> Bool {
+        (a.votesFrom, a.writes) < (b.votesFrom, b.writes)
+    }
+}
+
+extension Message {
+    var durable: Watermark? {
+        switch self {
+        case .voteResponse(let response): response.durable
+        case .appendResponse(let response): response.durable
+        case .preVoteRequest, .preVoteResponse, .voteRequest, .append, .installSnapshot, .timeoutNow, .transferRequest:
+            nil
+        }
+    }
+
+    /// This message with the sender's watermark, if it is one that carries it.
+    func with(_ durable: Watermark) -> Message {
+        switch self {
+        case .voteResponse(var response):
+            response.durable = durable
+            return .voteResponse(response)
+        case .appendResponse(var response):
+            response.durable = durable
+            return .appendResponse(response)
+        case .preVoteRequest, .preVoteResponse, .voteRequest, .append, .installSnapshot, .timeoutNow, .transferRequest:
+            return self
+        }
+    }
+}
+
 public struct VoteRequest: Hashable, Sendable {
     /// The term that the candidate wants to lead.
     public var term: Term
@@ -59,11 +105,14 @@ public struct VoteResponse: Hashable, Sendable {
     /// What was left of the voter's longest promise when it voted, on its own clock. The winner may hold no lease before
     /// as much time has passed since this vote arrived.
     public var promiseRemaining: Duration
+    /// What the voter's disk held for good when it voted.
+    public var durable: Watermark
 
-    public init(term: Term, granted: Bool, promiseRemaining: Duration) {
+    public init(term: Term, granted: Bool, promiseRemaining: Duration, durable: Watermark = .none) {
         self.term = term
         self.granted = granted
         self.promiseRemaining = promiseRemaining
+        self.durable = durable
     }
 }
 
@@ -115,12 +164,15 @@ public struct AppendResponse: Hashable, Sendable {
     /// False from a peer that has no vote in this term: its answer counts neither for commits nor for the lease.
     public var counts: Bool
     public var result: Result
+    /// What the sender's disk held for good when it answered.
+    public var durable: Watermark
 
-    public init(term: Term, sentAt: Instant, counts: Bool, result: Result) {
+    public init(term: Term, sentAt: Instant, counts: Bool, result: Result, durable: Watermark = .none) {
         self.term = term
         self.sentAt = sentAt
         self.counts = counts
         self.result = result
+        self.durable = durable
     }
 }
 

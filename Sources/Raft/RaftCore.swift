@@ -32,14 +32,17 @@ public struct RaftCore: Sendable {
     var random: SplitMix64
 
     // Followers and candidates.
-    var electionDeadline: Instant
+    package var electionDeadline: Instant
     var leaderContact: Instant?
     /// The votes of the current election: for each grant, when the voter's promise has run out on this peer's clock.
     var votes: [PeerID: Instant] = [:]
     /// The term for which the last leader said that its lease is gone.
     var releasedForTerm: Term?
-    /// Where a leader's log ended when this peer, which has no vote yet, first heard from it in this term.
+    /// Where the leader's log ended when this peer first heard from it in this term.
     var leadersEnd: (term: Term, index: LogIndex)?
+
+    /// How far the others' disks had come when they last said so.
+    var watermarks: [PeerID: Watermark] = [:]
 
     // The leader.
     var leadingSince = Instant(nanoseconds: 0)
@@ -143,6 +146,9 @@ public struct RaftCore: Sendable {
     /// How long ago the latest round was sent that a quorum acknowledged; nil unless this peer leads and one did.
     public func quorumSilence(at now: Instant) -> Duration? { quorumRound().map { now - $0 } }
 
+    /// What this peer was told is on another one's disk; to be said in every greeting.
+    public func watermark(of peer: PeerID) -> Watermark { watermarks[peer] ?? .none }
+
     /// When `step(.tick)` is next needed, if nothing else happens before.
     public var nextWake: Instant {
         var wake = electionDeadline
@@ -164,8 +170,9 @@ public struct RaftCore: Sendable {
         case .tick: tick(at: now)
         case .received(let message, let peer):
             if settings.peers.contains(peer), peer != settings.id { receive(message, from: peer, at: now) }
-        case .linkUp(let peer, let fresh, let hasGroup):
-            linkUp(peer, Link(fresh: fresh, hasGroup: hasGroup), at: now)
+        case .linkUp(let peer, let fresh, let hasGroup, let remembers):
+            noticeLostWrites(remembered: remembers, by: peer, at: now)
+            linkUp(peer, Link(fresh: fresh, hasGroup: hasGroup || remembers != .none), at: now)
         case .linkDown(let peer): linkDown(peer, at: now)
         case .propose(let proposals): propose(proposals, at: now)
         case .persisted(let sequence): persisted(through: sequence, at: now)
@@ -198,6 +205,7 @@ public struct RaftCore: Sendable {
     }
 
     private mutating func receive(_ message: Message, from peer: PeerID, at now: Instant) {
+        if let durable = message.durable { watermarks[peer] = max(watermarks[peer] ?? .none, durable) }
         switch message {
         case .preVoteRequest(let request): answer(preVote: request, from: peer, at: now)
         case .preVoteResponse(let response): count(response, from: peer, at: now)
@@ -289,6 +297,9 @@ public struct RaftCore: Sendable {
     private var hasUnwritten: Bool { hardStateIsDirty || firstUnwritten != nil || unwrittenSnapshot != nil }
 
     private mutating func hold(_ message: Message, to peer: PeerID, until write: UInt64) {
+        // Writes are counted over all processes of this disk, sequence numbers within this one.
+        let durable = hardState.votesFrom.map { Watermark(votesFrom: $0, writes: hardState.writes + write - lastWrite) }
+        let message = message.with(durable ?? .none)
         if write <= persistedWrite { send(message, to: peer) } else { held.append((write, message, peer)) }
     }
 
@@ -314,6 +325,7 @@ public struct RaftCore: Sendable {
             lastWrite += 1
             if hardStateIsDirty { hardStateWrite = lastWrite }
             hardState.commit = max(hardState.commit, commitIndex)
+            hardState.writes += 1
             let entries = firstUnwritten.map { log.entries(from: $0) } ?? []
             let write = Persist(
                 sequence: lastWrite, hardState: hardState, snapshot: unwrittenSnapshot, entries: entries)

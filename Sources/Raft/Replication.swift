@@ -222,7 +222,7 @@ extension RaftCore {
     mutating func accept(_ append: Append, from peer: PeerID, at now: Instant) {
         let previous = append.previousIndex
         // A leader's first message begins where its log ended when its term began, or when the link came up.
-        if hardState.votesFrom == nil && leadersEnd?.term != term { leadersEnd = (term, previous) }
+        if leadersEnd?.term != term { leadersEnd = (term, previous) }
         var wroteEntries = false
         var result: AppendResponse.Result
         if previous < commitIndex {
@@ -283,6 +283,32 @@ extension RaftCore {
         let response = AppendResponse(
             term: term, sentAt: install.round.sentAt, counts: counts, result: .matches(through: commitIndex))
         sendWhenPersisted(.appendResponse(response), to: peer)
+    }
+
+    /// Another peer may remember more of this peer's writes than the disk holds. Then the disk was replaced, though by
+    /// one that is not empty.
+    mutating func noticeLostWrites(remembered: Watermark, by peer: PeerID, at now: Instant) {
+        guard let votesFrom = hardState.votesFrom else {
+            // It has no vote to lose. It may get one in the very term in which the lost disk did: the count goes on above.
+            if remembered.writes > hardState.writes { changeHardState { $0.writes = remembered.writes } }
+            return
+        }
+        guard Watermark(votesFrom: votesFrom, writes: hardState.writes) < remembered else { return }
+        effects.append(.writesLost(has: hardState.writes, remembered: remembered.writes, by: peer))
+        switch role {
+        case .leader: loseLeadership(.writesLost, at: now)
+        case .preCandidate, .candidate:
+            role = .follower
+            votes = [:]
+        case .follower: break
+        }
+        // What this leader committed so far it may have committed with this peer's help: only a later one's entries say
+        // that a quorum without this peer has taken them.
+        if leadersEnd?.term == term { leadersEnd = (term, .max) }
+        changeHardState {
+            $0.votesFrom = nil
+            $0.writes = max($0.writes, remembered.writes)
+        }
     }
 
     /// A peer without a vote gets one for later terms when it holds a commit of its leader's own term of an entry that

@@ -11,14 +11,23 @@ final class Database {
     /// The error after which nothing is known of what is on the disk. Nothing more is written then.
     private var lost: StoreError?
 
-    init(path: String) throws(StoreError) {
+    /// - Parameter vfs: the name of a registered VFS; nil for the system's files.
+    init(path: String, vfs: String? = nil) throws(StoreError) {
         self.path = path
         // SQLite takes a file of up to one byte for a new database and would delete the log of what was there.
-        guard Self.size(of: path) > 1 || Self.size(of: path + "-wal") == 0 else {
-            throw .damaged(path: path, reason: "it is empty or missing, but \(path)-wal is not")
+        if let log = try File(path + "-wal", vfs: vfs, .write) {
+            guard let database = try File(path, vfs: vfs, .read), try database.size() > 1 else {
+                throw .damaged(path: path, reason: "it is empty or missing, but \(path)-wal is not")
+            }
+            // A process that was killed may have left what the system knows and the disk does not; whoever reads it
+            // here counts on it from now on.
+            try log.rewrite()
+            // SQLite deletes the journal of a new database before it makes the log, but not durably. One that came back
+            // would undo all that there is.
+            try File.delete(path + "-journal", vfs: vfs)
         }
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-        guard sqlite3_open_v2(path, &handle, flags, nil) == SQLITE_OK else {
+        guard sqlite3_open_v2(path, &handle, flags, vfs) == SQLITE_OK else {
             let reason = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             throw .cannotOpen(path: path, reason: reason)
         }
@@ -28,7 +37,7 @@ final class Database {
 
     deinit {
         // Closing copies the log into the database and syncs. After a failed sync that would be a retry.
-        guard lost == nil else { return }
+        if lost != nil { csqlite_close_without_checkpoint(handle) }
         for statement in statements { statement.finalize() }
         sqlite3_close_v2(handle)
     }
@@ -123,11 +132,6 @@ final class Database {
         var number: CInt = 0
         _ = found?.pointee.pMethods?.pointee.xFileControl?(found, SQLITE_FCNTL_LAST_ERRNO, &number)
         return number
-    }
-
-    private static func size(of path: String) -> Int {
-        var file = stat()
-        return stat(path, &file) == 0 ? Int(file.st_size) : 0
     }
 }
 

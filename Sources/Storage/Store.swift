@@ -54,7 +54,8 @@ public final class Store {
     private static let droppedAtOnce = 256
     private static let droppedBytesAtOnce = 1 << 20
 
-    private let directory: DataDirectory
+    /// Locked as long as the store is open; nil for a store on a VFS of its own.
+    private let directory: DataDirectory?
     let database: Database
     private let insert, truncate, drop, droppable, setPeer, setSnapshot: Statement
     let select, outline: Statement
@@ -66,9 +67,17 @@ public final class Store {
     private var wasFull = false
 
     /// Opens the data in `directory`, or makes it. The data of a group of another shape is refused.
-    public init(directory: DataDirectory, shape: GroupShape) throws(StoreError) {
+    public convenience init(directory: DataDirectory, shape: GroupShape) throws(StoreError) {
+        try self.init(try Database(path: directory.databasePath), directory, shape)
+    }
+
+    /// Opens or makes the data on a registered VFS of SQLite, without a lock of its own: for tests.
+    package convenience init(path: String, vfs: String, shape: GroupShape) throws(StoreError) {
+        try self.init(try Database(path: path, vfs: vfs), nil, shape)
+    }
+
+    private init(_ database: Database, _ directory: DataDirectory?, _ shape: GroupShape) throws(StoreError) {
         self.directory = directory
-        let database = try Database(path: directory.databasePath)
         self.database = database
         try database.execute(
             """
@@ -105,10 +114,13 @@ public final class Store {
         setPeer = try database.prepare(
             """
             UPDATE peer SET term = ?1, vote = ?2, promise_ns = ?3, votes_from = ?4, commit_index = ?5, base_index = ?6,
-            base_term = ?7, flag = ?8, edit_flag = ?9, edit_epoch = ?10, sum = ?11
+            base_term = ?7, flag = ?8, edit_flag = ?9, edit_epoch = ?10, writes = ?11, sum = ?12
             """)
         setSnapshot = try database.prepare("INSERT OR REPLACE INTO snapshot VALUES (1, ?1, ?2, ?3, ?4, ?5)")
         database.watchLog()
+        // The log's end may hold part of a transaction that failed. Behind it the next one would be written in the same
+        // place, and if that fails, too, the rest of one may complete the other. After a checkpoint the log begins anew.
+        try checkpoint(at: 0)
     }
 
     /// One thing to write.

@@ -2,7 +2,7 @@ import Raft
 
 /// The tables, and what is checked when they are opened.
 extension Store {
-    private static let format = 1
+    private static let format = 2
 
     static func makeTables(_ database: Database) throws(StoreError) {
         var found: Int64 = 0
@@ -18,7 +18,9 @@ extension Store {
         }
         guard found != format else { return }
         guard found == 0 && !hasTables else {
-            throw .damaged(path: database.path, reason: "it has format \(found), which no version of prodha writes")
+            throw .damaged(
+                path: database.path,
+                reason: "it has format \(found); this version of prodha knows format \(format) alone")
         }
         try database.transaction { () throws(StoreError) in
             // `sum` is a checksum of what stands before it; what follows it in `entry` may be large.
@@ -31,7 +33,7 @@ extension Store {
                 CREATE TABLE peer (
                     term INTEGER NOT NULL, vote INTEGER, promise_ns INTEGER NOT NULL, votes_from INTEGER,
                     commit_index INTEGER NOT NULL, base_index INTEGER NOT NULL, base_term INTEGER NOT NULL,
-                    flag INTEGER, edit_flag INTEGER, edit_epoch INTEGER, sum INTEGER NOT NULL
+                    flag INTEGER, edit_flag INTEGER, edit_epoch INTEGER, writes INTEGER NOT NULL, sum INTEGER NOT NULL
                 );
                 CREATE TABLE snapshot (
                     one INTEGER PRIMARY KEY CHECK (one = 1), i INTEGER NOT NULL, term INTEGER NOT NULL,
@@ -41,7 +43,7 @@ extension Store {
                 CREATE TABLE member (id INTEGER PRIMARY KEY);
                 """)
             let values = PeerRow().values
-            try database.prepare("INSERT INTO peer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
+            try database.prepare("INSERT INTO peer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
                 .run(values + [Checksum.of(values)])
             try database.execute("PRAGMA user_version = \(format)")
         }
@@ -102,7 +104,7 @@ struct PeerRow {
             state.votesFrom.map { Int64(bitPattern: $0) }, Int64(bitPattern: state.commit),
             Int64(bitPattern: base.index),
             Int64(bitPattern: base.term), flag.lastRead.map { $0 ? 1 : 0 }, flag.edit.map { $0.isActive ? 1 : 0 },
-            flag.edit.map { Int64(bitPattern: $0.epoch) },
+            flag.edit.map { Int64(bitPattern: $0.epoch) }, Int64(bitPattern: state.writes),
         ]
     }
 
@@ -111,7 +113,7 @@ struct PeerRow {
     init(_ database: Database) throws(StoreError) {
         var isSound = false
         try database.query("SELECT * FROM peer") { row in
-            isSound = row.signed(10) == row.checksum(0..<10)
+            isSound = row.signed(11) == row.checksum(0..<11)
             state.term = row.number(0)
             state.vote = row.signed(1).map { PeerID(Int($0)) }
             state.promise = .nanoseconds(row.signed(2) ?? 0)
@@ -122,6 +124,7 @@ struct PeerRow {
             if let edit = row.signed(8), let epoch = row.signed(9) {
                 flag.edit = FlagRecord.Edit(isActive: edit != 0, epoch: UInt64(bitPattern: epoch))
             }
+            state.writes = row.number(10)
             return false
         }
         guard isSound else { throw .damaged(path: database.path, reason: "the peer's own row is not what was written") }

@@ -26,11 +26,13 @@ public struct Greeting: Hashable, Sendable {
     public var lastTerm: Term
     /// Random, another one each time the sender's process starts.
     public var session: UInt64
+    /// What the sender was told is on the receiver's disk.
+    public var remembers: Watermark
 
     /// A greeting from the peer that these settings are for.
     public init(
         to receiver: PeerID, settings: LinkSettings, softwareVersion: String, group: GroupID?, fresh: Bool,
-        lastIndex: LogIndex, lastTerm: Term, session: UInt64
+        lastIndex: LogIndex, lastTerm: Term, session: UInt64, remembers: Watermark = .none
     ) {
         self.sender = settings.id
         self.receiver = receiver
@@ -43,6 +45,7 @@ public struct Greeting: Hashable, Sendable {
         self.lastIndex = lastIndex
         self.lastTerm = lastTerm
         self.session = session
+        self.remembers = remembers
     }
 }
 
@@ -95,6 +98,7 @@ extension Greeting {
         lastIndex = try reader.counter("log index")
         lastTerm = try reader.counter("term")
         session = try reader.integer()
+        remembers = try reader.watermark()
         if head.wireVersion <= Greeting.currentWireVersion { try reader.end() }
     }
 
@@ -105,7 +109,7 @@ extension Greeting {
 
     var bodyBytes: Int {
         GreetingHead.bytes + 1 + softwareVersion.utf8.count + 1 + region.utf8.count + 1 + 8 * peers.count + 1 + 1
-            + (group == nil ? 0 : GroupID.byteCount) + 1 + 24
+            + (group == nil ? 0 : GroupID.byteCount) + 1 + 40
     }
 }
 
@@ -129,7 +133,7 @@ extension ByteBuffer {
         }
         writeMultipleIntegers(
             UInt8(greeting.fresh ? 1 : 0), greeting.lastIndex, greeting.lastTerm, greeting.session,
-            endianness: .little)
+            greeting.remembers.votesFrom, greeting.remembers.writes, endianness: .little)
     }
 }
 

@@ -29,13 +29,13 @@ extension Message {
         switch self {
         case .preVoteRequest, .voteRequest: return 24
         case .preVoteResponse, .timeoutNow: return 9
-        case .voteResponse: return 17
+        case .voteResponse: return 33
         case .append(let append):
             return append.entries.reduce(Self.appendHead) { $0 + Self.entryOverhead + $1.payload.count }
         case .appendResponse(let response):
             switch response.result {
-            case .matches: return 26
-            case .conflict: return 42
+            case .matches: return 42
+            case .conflict: return 58
             }
         case .installSnapshot(let install): return Self.snapshotHead + install.snapshot.state.count
         case .transferRequest: return 8
@@ -55,11 +55,12 @@ extension ByteBuffer {
         case .voteResponse(let response):
             writeMultipleIntegers(
                 response.term, UInt8(response.granted ? 1 : 0), response.promiseRemaining.inNanoseconds,
-                endianness: .little)
+                response.durable.votesFrom, response.durable.writes, endianness: .little)
         case .append(let append): write(append)
         case .appendResponse(let response):
             writeMultipleIntegers(
-                response.term, response.sentAt.nanoseconds, UInt8(response.counts ? 1 : 0), endianness: .little)
+                response.term, response.sentAt.nanoseconds, response.durable.votesFrom, response.durable.writes,
+                UInt8(response.counts ? 1 : 0), endianness: .little)
             switch response.result {
             case .matches(let through):
                 writeMultipleIntegers(UInt8(0), through, endianness: .little)
@@ -109,7 +110,8 @@ extension Message {
             self = .voteResponse(
                 VoteResponse(
                     term: try reader.counter("term"), granted: try reader.flag("answer"),
-                    promiseRemaining: .nanoseconds(try reader.nanoseconds("promise"))))
+                    promiseRemaining: .nanoseconds(try reader.nanoseconds("promise")),
+                    durable: try reader.watermark()))
         case .append: self = .append(try reader.append())
         case .appendResponse: self = .appendResponse(try reader.appendResponse())
         case .installSnapshot:
@@ -129,6 +131,10 @@ extension Message {
 }
 
 extension BodyReader {
+    mutating func watermark() throws(FrameError) -> Watermark {
+        Watermark(votesFrom: try counter("term"), writes: try counter("number of writes"))
+    }
+
     fileprivate mutating func voteRequest() throws(FrameError) -> VoteRequest {
         VoteRequest(
             term: try counter("term"), lastIndex: try counter("log index"), lastTerm: try counter("term"))
@@ -161,6 +167,7 @@ extension BodyReader {
     fileprivate mutating func appendResponse() throws(FrameError) -> AppendResponse {
         let term = try counter("term")
         let sentAt = Instant(nanoseconds: try nanoseconds("time of sending"))
+        let durable = try watermark()
         let counts = try flag("right to count")
         let conflicts = try flag("result")
         let result: AppendResponse.Result =
@@ -169,6 +176,6 @@ extension BodyReader {
                 previousIndex: try counter("log index"), hintIndex: try counter("log index"),
                 hintTerm: try counter("term"))
             : .matches(through: try counter("log index"))
-        return AppendResponse(term: term, sentAt: sentAt, counts: counts, result: result)
+        return AppendResponse(term: term, sentAt: sentAt, counts: counts, result: result, durable: durable)
     }
 }

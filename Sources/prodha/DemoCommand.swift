@@ -11,9 +11,19 @@ struct DemoCommand: ParsableCommand {
             goes on with the next leader. Kill a peer yourself while it runs: the screen names the processes. \
             On a terminal it paints a live screen, else it prints a line per event. \
             At the end it compares the logs of all peers. \
+            With --nodeos a real nodeos stands beside each peer, all with one producer's key, and an outside one follows \
+            through the peers' gates while transactions flow. A leader is then killed together with its nodeos, and at \
+            the end the chains of all nodeos are compared too. \
             Exit codes: 0 no height has two blocks and every acknowledged block is there; 1 otherwise, or it could not \
             run. ^C ends it in order, a second ^C at once.
             """)
+
+    @Option(
+        name: .long, defaultAsFlag: "nodeos",
+        help: ArgumentHelp(
+            "A nodeos beside each peer makes the blocks: its path, or a name in PATH; nodeos when none is given.",
+            valueName: "path"), completion: .file())
+    var nodeos: String? = nil
 
     @Option(
         name: .long,
@@ -31,8 +41,10 @@ struct DemoCommand: ParsableCommand {
     @Flag(name: .long, help: "Kill nobody.")
     var noKill = false
 
-    @Option(name: .long, help: ArgumentHelp("From one block to the next.", valueName: "milliseconds"))
-    var blockIntervalMS: Int64 = 500
+    @Option(
+        name: .long,
+        help: ArgumentHelp("From one block to the next. Default: 500, as nodeos has it.", valueName: "milliseconds"))
+    var blockIntervalMS: Int64?
 
     @Flag(name: .long, help: "No colours; NO_COLOR does the same.")
     var noColor = false
@@ -51,7 +63,10 @@ struct DemoCommand: ParsableCommand {
             throw ValidationError("--kill-every is a number of seconds from 1 to 86400")
         }
         let intervals = DemoOptions.blockIntervalsMS
-        guard intervals.contains(blockIntervalMS) else {
+        guard blockIntervalMS == nil || nodeos == nil else {
+            throw ValidationError("--block-interval-ms is not for --nodeos, which makes a block every 500 ms")
+        }
+        guard intervals.contains(blockIntervalMS ?? 500) else {
             throw ValidationError(
                 "--block-interval-ms is a number of milliseconds from \(intervals.lowerBound) to "
                     + "\(intervals.upperBound)")
@@ -64,7 +79,8 @@ struct DemoCommand: ParsableCommand {
         options.directory = directory
         options.duration = duration.map { .milliseconds(Int64($0 * 1000)) }
         options.killEvery = noKill ? nil : .milliseconds(Int64(killEvery * 1000))
-        options.blockIntervalMS = blockIntervalMS
+        if let blockIntervalMS { options.blockIntervalMS = blockIntervalMS }
+        options.nodeos = nodeos
         options.usesColor = !noColor
         throw ExitCode(Demo.run(options, environment: ProcessEnvironment.all))
     }

@@ -1,12 +1,13 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import API
+import Foundation
 import Testing
 
 /// Equal as JSON, whatever the order of keys: both are read by a reader that knows nothing of our documents.
 private func expectJSON(
-    _ document: some Document, _ expected: String, sourceLocation: SourceLocation = #_sourceLocation
+    _ document: some Encodable, _ expected: String, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-    let written = String(decoding: document.json(), as: UTF8.self)
+    let written = String(decoding: try JSONEncoder().encode(document), as: UTF8.self)
     let (left, right) = (try AnyJSON(written), try AnyJSON(expected))
     #expect(left == right, "written: \(written)", sourceLocation: sourceLocation)
 }
@@ -56,7 +57,87 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
              "production": {"region_active": true, "epoch": 3, "paused": false, "can_produce": true, "reason": null,
                             "head": {"block_num": 1034, "block_id": "\(id1034)",
                                      "committed_at": "1970-01-01T00:00:00.000Z"}},
-             "nodeos": null}
+             "nodeos": null, "transactions": null}
+            """)
+        #expect(try StatusDocument(json: status.json()) == status)
+    }
+
+    @Test func transactionsAreSpelledAsTheReferenceSays() throws {
+        var status = status
+        status.transactions = .init(
+            waiting: 3, waitingBytes: 1200, handedIn: 9, committed: 2, rejected: 1, expired: 4, unknown: 5,
+            overloaded: 6, repeated: 7, knownFromBlockNum: 2)
+        try expectJSON(
+            status.transactions,
+            """
+            {"waiting": 3, "waiting_bytes": 1200, "handed_in": 9, "committed": 2, "rejected": 1, "expired": 4,
+             "unknown": 5, "overloaded": 6, "repeated": 7, "known_from_block_num": 2}
+            """)
+        #expect(try StatusDocument(json: status.json()) == status)
+        // An older peer has none.
+        let old = String(decoding: self.status.json(), as: UTF8.self).replacing(",\"transactions\":null", with: "")
+        #expect(try StatusDocument(json: old) == self.status)
+
+        var document = TransactionDocument(transactionID: "ab", state: .committed)
+        document.blockNum = 5
+        document.blockID = "cd"
+        document.blockTime = UTCInstant(unixMilliseconds: 0)
+        document.receiptStatus = "executed"
+        try expectJSON(
+            document,
+            """
+            {"schema_version": 1, "transaction_id": "ab", "state": "committed", "block_num": 5, "block_id": "cd",
+             "block_time": "1970-01-01T00:00:00.000Z", "receipt_status": "executed", "handed_in": null,
+             "expiration": null, "not_in_blocks": null}
+            """)
+        document = TransactionDocument(transactionID: "ab", state: .unknownHere)
+        document.handedIn = true
+        document.expiration = UTCInstant(unixMilliseconds: 1000)
+        document.notInBlocks = BlockRange(from: 2, to: 9, toTime: UTCInstant(unixMilliseconds: 500))
+        try expectJSON(
+            document,
+            """
+            {"schema_version": 1, "transaction_id": "ab", "state": "unknown", "block_num": null, "block_id": null,
+             "block_time": null, "receipt_status": null, "handed_in": true, "expiration": "1970-01-01T00:00:01.000Z",
+             "not_in_blocks": {"from": 2, "to": 9, "to_time": "1970-01-01T00:00:00.500Z"}}
+            """)
+        #expect(try TransactionDocument(json: document.json()) == document)
+        #expect(TransactionState.known.map(\.rawValue) == ["committed", "waiting", "expired", "unknown"])
+    }
+
+    @Test func nodeosIsSpelledAsTheReferenceSays() throws {
+        var nodeos = StatusDocument.Nodeos(
+            http: "http://127.0.0.1:8888", reachable: true, condition: "behind", production: "paused")
+        nodeos.chainID = "cf05"
+        nodeos.head = BlockReference(blockNum: 1030, blockID: "0000")
+        nodeos.lastIrreversibleBlockNum = 1029
+        nodeos.distance = 4
+        nodeos.clockOffsetMS = 6000
+        nodeos.problem = "paused: late"
+        nodeos.signer = .init(
+            publicKey: "EOS1", signed: 3, repeated: 1, refused: ["not_leader": 7], malformed: 0, outstanding: true)
+        nodeos.p2p = .init(
+            links: [
+                .init(
+                    number: 1, outside: "10.0.0.9:1", direction: "in", up: true, bytesIn: 5, bytesOut: 6, held: 2,
+                    released: 1, queuedBytes: 0)
+            ],
+            peers: [.init(address: "10.0.0.2:9", linked: false, failures: 4, lastFailure: "refused")], held: 2,
+            released: 1, duplicates: 0, dropped: ["above_committed_head": 1])
+        var status = status
+        status.nodeos = nodeos
+        try expectJSON(
+            nodeos,
+            """
+            {"http": "http://127.0.0.1:8888", "reachable": true, "condition": "behind", "production": "paused",
+             "chain_id": "cf05", "head": {"block_num": 1030, "block_id": "0000"}, "last_irreversible_block_num": 1029,
+             "distance": 4, "clock_offset_ms": 6000, "problem": "paused: late",
+             "signer": {"public_key": "EOS1", "signed": 3, "repeated": 1, "refused": {"not_leader": 7}, "malformed": 0,
+                        "outstanding": true},
+             "p2p": {"links": [{"number": 1, "outside": "10.0.0.9:1", "direction": "in", "up": true, "bytes_in": 5,
+                                "bytes_out": 6, "held": 2, "released": 1, "queued_bytes": 0}],
+                     "peers": [{"address": "10.0.0.2:9", "linked": false, "failures": 4, "last_failure": "refused"}],
+                     "held": 2, "released": 1, "duplicates": 0, "dropped": {"above_committed_head": 1}}}
             """)
         #expect(try StatusDocument(json: status.json()) == status)
     }
@@ -201,6 +282,20 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
         }
         #expect(error?.what == "peers[0].listening_port is missing")
     }
+
+    /// The message once quoted an instant as it was.
+    @Test func whatIsWrongStaysOnItsLine() throws {
+        for text in ["20\\n\\u001b[2J\\u202e", String(repeating: "9", count: 9999)] {
+            let json = """
+                {"first_index": 1, "last_index": 1, "commit_index": 1, "entries": [{"index": 1, "term": 1, "size": 1,
+                 "kind": "block", "num": 1, "id": "", "previous": "", "producer": "", "timestamp": "\(text)"}]}
+                """
+            let error = try #require(throws: MalformedDocument.self) { try LogDocument(json: json) }
+            #expect(error.what.hasPrefix("entries[0].timestamp: "))
+            #expect(error.what.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f })
+            #expect(error.what.utf8.count < 500)
+        }
+    }
 }
 
 @Suite struct ReasonTests {
@@ -209,7 +304,10 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
             CanProduceReason.known.map(\.rawValue) == [
                 "not_leader", "no_leader", "no_quorum", "lease_expired", "lease_wait", "term_not_applied",
                 "region_standby", "region_paused", "region_unconfirmed", "regions_in_conflict", "nodeos_unreachable",
-                "nodeos_behind", "nodeos_diverged", "nodeos_wrong_chain", "draining", "shutting_down",
+                "nodeos_behind", "nodeos_diverged", "nodeos_wrong_chain", "nodeos_clock_off", "nodeos_paused",
+                "nodeos_signer_failed",
+                "draining",
+                "shutting_down",
             ])
         let commit = Set(CommitBlockReason.known.map(\.rawValue))
         #expect(

@@ -4,7 +4,7 @@ import Testing
 
 // What the outside of prodha promises, tried on real processes, sockets and disks, without a look at the code behind.
 //
-// `Harness/` starts the peers, plays the block producer and the HTTP client, and checks after each test that the
+// `Tests/Harness` starts the peers, plays the block producer and the HTTP client, and checks after each test that the
 // peers' logs agree and that no acknowledged block is missing. A test never relies on how long something takes: it
 // waits for what must come about, within generous bounds (`Bound`).
 //

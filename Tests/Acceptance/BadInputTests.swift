@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Bad input gets a clear answer and loses nothing.
     @Suite struct BadInputTests {

@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Peers that were away, or lost what they had.
     @Suite struct CatchUpTests {
@@ -89,6 +91,51 @@ extension Acceptance {
                 try await leader.startAndServe()
                 try await cluster.commit([next])
                 try await cluster.allReach(next.number)
+            }
+        }
+
+        /// A write-ahead log that was cut at the end of a transaction opens without an error, and shorter. The leader
+        /// remembers what it was told, and says so.
+        @Test func aPeerWhoseDataIsCutShortIsToldAndLosesItsVote() async throws {
+            try await withCluster { cluster in
+                try await cluster.start()
+                var chain = try Chain()
+                try await cluster.commit(try chain.next(5))
+                let leader = try await cluster.leader()
+                let others = cluster.others(than: leader)
+                let (cut, stale) = (others[0], others[1])
+                try await cluster.allReach(try #require(chain.head).number)
+                let log = cut.dataDirectory.appending(path: "prodha.db-wal")
+                let length = try Data(contentsOf: log).count
+                try await stale.kill()
+                // Only the leader and the one that is cut have these.
+                try await cluster.commit(try chain.next(20))
+                try await cut.kill()
+                try #require(try Data(contentsOf: log).count > length)
+                try #require(truncate(log.path, length) == 0)
+
+                // Where only the leader knows, it is the first one to be met.
+                try await cut.startAndServe()
+                try await eventually("the peer says what it lost") {
+                    cut.log.contains("data directory has lost writes")
+                }
+                try await leader.kill()
+                try await eventually("the peer knows of no leader") { try await cut.leaderID() == -1 }
+                try await stale.startAndServe()
+                let next = try chain.next()
+                try await always("no quorum is left that knows the last blocks") {
+                    for peer in [cut, stale] {
+                        let answer = try await peer.commit(next)
+                        if answer.status == 200 { throw Violation(description: "committed by peers that lost blocks") }
+                        let id = try await peer.leaderID()
+                        guard id == -1 else { throw Violation(description: "peer \(id) leads without a quorum's log") }
+                    }
+                    return true
+                }
+                try await leader.startAndServe()
+                try await cluster.commit([next])
+                try await cluster.allReach(next.number)
+                try await countsAgain(cut, in: cluster, &chain)
             }
         }
 

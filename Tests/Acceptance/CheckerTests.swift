@@ -2,6 +2,8 @@
 
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// The checkers see what they are there to see.
     @Suite struct CheckerTests {

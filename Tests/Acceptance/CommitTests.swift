@@ -4,6 +4,8 @@ import Antelope
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// What the group says about blocks, on every peer, and that it says the same again.
     @Suite struct CommitTests {

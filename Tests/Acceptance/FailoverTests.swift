@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Peers die, hang and leave while a producer commits all the time. After each test the harness checks that no
     /// acknowledged block is missing and that no height has two ids.

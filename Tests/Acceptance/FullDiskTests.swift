@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 /// A small file system in memory, mounted for as long as a test needs it.
 struct SmallDisk {
     let path: URL

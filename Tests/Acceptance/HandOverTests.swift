@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Leadership moves when it is told to, and a refusal changes nothing.
     @Suite struct HandOverTests {

@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// What monitoring and other people's tools rely on.
     @Suite struct InterfaceTests {

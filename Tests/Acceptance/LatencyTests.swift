@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Links that are slow cost time, and leadership at worst.
     @Suite struct LatencyTests {

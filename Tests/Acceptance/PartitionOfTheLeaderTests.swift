@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// The leader alone is cut off, while its own nodeos, loyal to it, goes on offering it blocks.
     @Suite struct PartitionOfTheLeaderTests {

@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// The network between the peers falls apart and comes together again, under load and with the leases watched.
     @Suite struct PartitionTests {

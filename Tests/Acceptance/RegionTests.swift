@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Whether a region is active is decided by the group, and by an edit of a quorum of files.
     @Suite struct RegionTests {

@@ -1,8 +1,9 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
 import Foundation
-import Synchronization
 import Testing
+
+@testable import Harness
 
 extension Acceptance {
     /// A leader that stands still for long, and does not know it when it goes on.
@@ -78,7 +79,7 @@ private final class Questions: Sendable {
     /// Those of the time before are of no interest.
     private static let maxYeses = 100_000
     private let peer: Peer
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(_ peer: Peer) {
         self.peer = peer

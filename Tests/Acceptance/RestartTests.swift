@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Peers are restarted, politely and not, under load and with the leases watched.
     @Suite struct RestartTests {

@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// A peer that cannot run as it is told to says why, with the facts, and ends with the code for it.
     @Suite struct StartUpTests {

@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// One screen for all peers, dead ones too.
     @Suite struct StatusCommandTests {

@@ -3,6 +3,8 @@
 import Foundation
 import Testing
 
+@testable import Harness
+
 extension Acceptance {
     /// Files written for EOSIO-Taurus run as they are.
     @Suite struct TaurusFileTests {

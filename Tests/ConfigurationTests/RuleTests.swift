@@ -83,7 +83,7 @@ struct Case: CustomTestStringConvertible, Sendable {
         Case("\"nodeos\": {\"producers\": [\"bp1\", 5, \"bp1\"]}", "nodeos.producers[1]", "wanted text"),
         Case("\"nodeos\": {\"producers\": [\"bp1\", \"bp1\"]}", "nodeos.producers[1]", "listed twice"),
         Case("\"nodeos\": {\"p2p\": {}}", "nodeos.p2p.node", "no way to the local nodeos"),
-        Case("\"nodeos\": {\"p2p\": {\"node\": \"127.0.0.1:9876\"}}", "nodeos.p2p", warning: "nodeos.http"),
+        Case("\"nodeos\": {\"p2p\": {\"node\": \"127.0.0.1:9876\"}}", "nodeos.p2p", "nodeos.http is not given"),
         Case(
             "\"nodeos\": {\"p2p\": {\"node\": \"n:1\", \"listen\": \"0.0.0.0:9988\"}}", "nodeos.p2p.listen",
             "in the way of the API"),
@@ -279,5 +279,14 @@ struct Case: CustomTestStringConvertible, Sendable {
         guard case .keosd(let url)? = nodeos.signer?.key else { return #expect(Bool(false)) }
         #expect(url.path == "/v1/wallet/sign_digest")
         #expect(configuration.returnGate == nil)
+    }
+}
+
+/// Found by fuzzing: the C library reads an address up to a NUL, so whatever stood behind one was taken too.
+@Test func anAddressHasNoNUL() throws {
+    #expect(try HostPort(parsing: "[::1]:80").host == "::1" && HostPort(parsing: "10.0.0.1:80").host == "10.0.0.1")
+    for text in ["[::\u{0}]:80", "[::1\u{0}/x\u{1b}]:443", "10.0.0.1\u{0}:80"] {
+        #expect(throws: HostPort.Malformed.self) { try HostPort(parsing: text) }
+        #expect(throws: HostPort.Malformed.self) { try ServiceURL(parsing: "https://" + text) }
     }
 }

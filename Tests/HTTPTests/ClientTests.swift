@@ -205,6 +205,15 @@ import Testing
         }
     }
 
+    /// Found by fuzzing: the message quoted the URL as it was.
+    @Test func theMessageAboutABadURLStaysOnItsLine() throws {
+        for bad in ["HT\u{f}\u{0}9999", "http://h:\u{1b}[2J\n", "http://h:" + String(repeating: "x", count: 9999)] {
+            let error = try #require(throws: HTTPClientError.self) { try HTTPURL(bad) }
+            #expect(error.description.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f })
+            #expect(error.description.utf8.count < 1000)
+        }
+    }
+
     @Test func httpsIsRefusedRatherThanSentInTheClear() async throws {
         let error = await failure(HTTPCall(.GET, try HTTPURL("https://127.0.0.1:1/"), timeout: patience)).error
         guard case .badURL = error else { return #expect(Bool(false), "\(error as Any)") }

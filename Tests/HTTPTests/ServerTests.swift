@@ -457,6 +457,42 @@ import Testing
         }
     }
 
+    @Test func aHandlerLearnsWhenItsClientIsGoneOrAnswered() async throws {
+        let (asked, over) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
+        let waiting = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
+        try await TestServer.run { router, loop in
+            router.on([.GET], "/wait") { request in
+                let promise = loop.makePromise(of: Response.self)
+                waiting.withLockedValue { $0 = promise }
+                asked.withLockedValue { $0 += 1 }
+                request.over?.whenComplete { _ in over.withLockedValue { $0 += 1 } }
+                return promise.futureResult
+            }
+        } _: { server in
+            let stays = try await server.connect()
+            for round in 1...3 {
+                try await stays.send("GET /wait HTTP/1.1\r\n\r\n")
+                try await eventually { asked.withLockedValue { $0 } == round }
+                #expect(over.withLockedValue { $0 } == round - 1)
+                waiting.withLockedValue { $0 }?.succeed(.text(.ok, "answer \(round)"))
+                _ = try await stays.received(containing: "answer \(round)")
+                try await eventually { over.withLockedValue { $0 } == round }
+            }
+            await stays.close()
+            let leaves = try await server.connect()
+            try await leaves.send("GET /wait HTTP/1.1\r\n\r\n")
+            try await eventually { asked.withLockedValue { $0 } == 4 }
+            await leaves.close()
+            try await eventually { over.withLockedValue { $0 } == 4 }
+            // Too late, and no harm.
+            waiting.withLockedValue { $0 }?.succeed(.text(.ok, "late"))
+            let next = try await server.connect()
+            try await next.send("GET /nowhere HTTP/1.1\r\n\r\n")
+            _ = try await next.received(containing: "404")
+            await next.close()
+        }
+    }
+
     @Test func aClientThatLeavesOrDoesNotReadEndsItsStream() async throws {
         var limits = HTTPLimits()
         limits.maxStreamBytes = 100_000

@@ -58,6 +58,26 @@ struct AuditTests {
         #expect(verdict.dropped == 1)
     }
 
+    @Test func allChainsMustHaveOneIDAtEveryHeight() {
+        func verdict(_ chains: [[BlockID?]?]) -> ChainAudit.NodeosVerdict? {
+            var audit = ChainAudit()
+            audit.add(entries([id(2), id(3)]), of: 1)
+            for (place, chain) in chains.enumerated() {
+                audit.add(chain, of: place < 3 ? .nodeos(place + 1) : .outside)
+            }
+            return audit.verdict(Acknowledged(), quorum: 2, peers: [1, 2, 3]).nodeos
+        }
+        let chain = [id(1), id(2), id(3)]
+        #expect(verdict([]) == nil)
+        #expect(verdict([chain, chain, chain, chain])?.isGood == true)
+        #expect(verdict([chain, chain, [id(1), id(2, 9), id(3)], chain])?.heightsWithTwoIDs == [2])
+        #expect(verdict([chain, chain, chain, [id(1), id(2)]])?.missing == [3])
+        #expect(verdict([chain, chain, chain, [id(1), nil, id(3)]])?.missing == [2])
+        #expect(verdict([chain, chain, chain, nil])?.unread == [.outside])
+        let other = [id(1), id(2, 9), id(3)]
+        #expect(verdict([other, other, other, other])?.heightsWithTwoIDs == [2], "the log has another block")
+    }
+
     @Test func aLogThatCouldNotBeReadIsNoProof() {
         var audit = ChainAudit()
         for peer in [1, 2] { audit.add(entries([id(2)]), of: peer) }

@@ -1,6 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import FoundationEssentials
 import Glibc
+import Harness
 import Testing
 
 @testable import Lab
@@ -24,9 +25,9 @@ struct DemoRunTests {
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private func start(_ arguments: [String]) throws -> PeerProcess {
+    private func start(_ arguments: [String]) throws -> ChildProcess {
         let binary = try #require(binary)
-        return try PeerProcess.start(
+        return try ChildProcess.start(
             binary, [binary, "demo"] + arguments, logFile: directory + "/output")
     }
 
@@ -34,7 +35,7 @@ struct DemoRunTests {
         FileManager.default.contents(atPath: directory + "/output").map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
-    private func wait(for process: PeerProcess) async throws -> Ending {
+    private func wait(for process: ChildProcess) async throws -> Ending {
         while true {
             if let ending = process.ended() { return ending }
             try await Task.sleep(for: .milliseconds(20))
@@ -94,6 +95,45 @@ struct DemoRunTests {
         #expect(try await wait(for: demo) == .exited(code: 0), "\(output)")
         #expect(output.contains("heights with two ids   0 of "))
         #expect(processes() == [])
+        clean()
+    }
+
+    @Test(.enabled("there is no nodeos: see Tests/Nodeos/README.md") { await Nodeos.isWanted() })
+    func aLeaderDiesWithItsNodeosAndTheWorldSeesOneChain() async throws {
+        let nodeos = try await Nodeos.path()
+        let work = directory + "/work"
+        let demo = try start(["--nodeos", nodeos, "--duration", "25", "--no-color", "--directory", work])
+        let ending = try await wait(for: demo)
+        #expect(ending == .exited(code: 0), "\(output)")
+        #expect(output.contains("the leader, with its nodeos"), "\(output)")
+        #expect(output.contains("holds the lease: no block for"), "\(output)")
+        #expect(output.contains("has caught up"), "\(output)")
+        #expect(output.contains("forks seen outside     0\n"), "\(output)")
+        #expect(output.contains("in the chains of all 4 nodeos\n"), "\(output)")
+        #expect(processes() == [])
+        clean()
+    }
+
+    @Test(.enabled("there is no nodeos: see Tests/Nodeos/README.md") { await Nodeos.isWanted() })
+    func noNodeosOutlivesADemonstrationThatIsKilled() async throws {
+        let nodeos = try await Nodeos.path()
+        let demo = try start(["--no-kill", "--nodeos", nodeos, "--directory", directory + "/work"])
+        while !output.contains("is committed") {
+            try #require(demo.ended() == nil, "\(output)")
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(processes().count >= 8)
+        demo.signal(SIGKILL)
+        #expect(try await wait(for: demo) == .signaled(SIGKILL))
+        try await Task.sleep(for: .milliseconds(1000))
+        #expect(processes() == [])
+        clean()
+    }
+
+    @Test func aMissingNodeosIsSaid() async throws {
+        let demo = try start(["--nodeos", directory + "/nodeos", "--duration", "5"])
+        #expect(try await wait(for: demo) == .exited(code: 1))
+        #expect(output.contains("make demo-nodeos"), "\(output)")
         clean()
     }
 

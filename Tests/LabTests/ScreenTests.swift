@@ -62,7 +62,7 @@ struct ScreenTests {
         #expect(
             screen.headline(telling.story, at: .milliseconds(12_790)).description
                 == "Peer 2 is dead; peer 1 is elected and waits out its lease. No block for 0.8 s.")
-        telling.story.note(.ended(peer: 3, .signaled(SIGKILL)), at: .milliseconds(12_800))
+        telling.story.note(.ended(.prodha(3), .signaled(SIGKILL)), at: .milliseconds(12_800))
         #expect(
             screen.headline(telling.story, at: .milliseconds(15_010)).description
                 == "Only peer 1 runs, which is no quorum: no block for 3.0 s.")

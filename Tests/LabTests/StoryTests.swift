@@ -14,7 +14,7 @@ struct Telling {
 
     mutating func startAll() {
         for peer in 1...3 {
-            story.note(.started(peer: peer, pid: 4000 + Int32(peer)), at: .zero)
+            story.note(.started(.prodha(peer), pid: 4000 + Int32(peer)), at: .zero)
             answer(peer, role: .follower, at: .milliseconds(500))
         }
     }
@@ -89,7 +89,7 @@ struct StoryTests {
         var telling = Telling()
         telling.startAll()
         telling.commit(slots: 2...10, by: 2, term: 2)
-        telling.story.note(.ended(peer: 3, .signaled(SIGKILL)), at: .milliseconds(5200))
+        telling.story.note(.ended(.prodha(3), .signaled(SIGKILL)), at: .milliseconds(5200))
         telling.commit(slot: 11, by: 2, term: 2)
         #expect(telling.words.last == "peer 3: killed by somebody else")
         #expect(telling.story.leadersKilled == 0)
@@ -101,14 +101,14 @@ struct StoryTests {
         var telling = Telling()
         telling.startAll()
         telling.commit(slots: 2...10, by: 2, term: 2)
-        telling.story.note(.ended(peer: 2, .signaled(SIGKILL)), at: .milliseconds(5200))
+        telling.story.note(.ended(.prodha(2), .signaled(SIGKILL)), at: .milliseconds(5200))
         #expect(telling.words.last == "peer 2, the leader: killed by somebody else")
         #expect(telling.story.leadersKilled == 1)
     }
 
     @Test func aPeerHasCaughtUpOnlyAtTheHead() {
         var telling = Telling.afterTakeover()
-        telling.story.note(.started(peer: 2, pid: 5002), at: .milliseconds(16_400))
+        telling.story.note(.started(.prodha(2), pid: 5002), at: .milliseconds(16_400))
         telling.commit(slots: 27...33, by: 1, term: 3)
         telling.answer(2, role: .follower, head: 24, term: 3, at: .milliseconds(16_700))
         #expect(telling.story.comingBack == [2])
@@ -119,7 +119,7 @@ struct StoryTests {
 
     @Test func aPeerThatKnowsNoLeaderHasNotCaughtUp() {
         var telling = Telling.afterTakeover()
-        telling.story.note(.started(peer: 2, pid: 5002), at: .milliseconds(13_300))
+        telling.story.note(.started(.prodha(2), pid: 5002), at: .milliseconds(13_300))
         telling.answer(2, role: .follower, leader: nil, at: .milliseconds(13_400))
         #expect(telling.story.comingBack == [2])
     }
@@ -176,7 +176,7 @@ struct ScriptTests {
 
     @Test func nobodyIsKilledBeforeTheOtherHasCaughtUp() {
         var telling = Telling.afterTakeover()
-        telling.story.note(.started(peer: 2, pid: 5002), at: .milliseconds(16_400))
+        telling.story.note(.started(.prodha(2), pid: 5002), at: .milliseconds(16_400))
         #expect(script.step(telling.story, at: .milliseconds(20_530)) == .wait("peer 2 catches up"))
         telling.answer(2, role: .follower, term: 3, at: .milliseconds(20_530))
         #expect(script.step(telling.story, at: .milliseconds(20_530)) == .kill(peer: 1))
@@ -184,7 +184,7 @@ struct ScriptTests {
 
     @Test func nobodyIsKilledTooLateToSeeWhatFollows() {
         var telling = Telling.afterTakeover()
-        telling.story.note(.started(peer: 2, pid: 5002), at: .milliseconds(16_400))
+        telling.story.note(.started(.prodha(2), pid: 5002), at: .milliseconds(16_400))
         telling.answer(2, role: .follower, term: 3, at: .milliseconds(17_000))
         let short = DemoScript(killEvery: .seconds(8), duration: .seconds(25))
         #expect(short.step(telling.story, at: .milliseconds(20_530)) == .wait("it ends in 4.5 s"))

@@ -7,22 +7,29 @@ private let permitted: [String: Set<String>] = [
     "Configuration": ["CYAML"],
     "Raft": [],
     "Antelope": [],
+    "Keys": ["Antelope", "CSecp256k1"],
     "ProducerHA": ["Raft", "Antelope"],
     "Storage": ["Raft", "ProducerHA", "CSQLite"],
     "Transport": ["Raft"],
     "HTTP": [],
+    "Gate": ["Raft", "Antelope", "Keys", "ProducerHA", "HTTP"],
+    "Transactions": ["Raft", "Antelope", "CZlib"],
     "API": [],
-    "Node": ["Configuration", "Raft", "Antelope", "ProducerHA", "Storage", "Transport", "HTTP", "API"],
+    "Node": [
+        "Configuration", "Raft", "Antelope", "Keys", "ProducerHA", "Storage", "Transport", "HTTP", "Gate",
+        "Transactions", "API",
+    ],
     "Operations": ["Configuration", "HTTP", "API"],
-    "Lab": ["Antelope", "HTTP", "API"],
+    "Lab": ["Antelope", "Keys", "HTTP", "API"],
     "prodha": ["Configuration", "Node", "Operations", "Lab"],
 ]
 
-private let systemLibraries: Set<String> = ["CSQLite", "CYAML"]
+private let systemLibraries: Set<String> = ["CSQLite", "CSecp256k1", "CYAML", "CZlib"]
 
 /// What the pure layers may use from outside: nothing that does I/O, knows a clock or starts a thread.
 private let permittedOutside: [String: Set<String>] = [
-    "Raft": ["DequeModule"], "Antelope": ["Crypto"], "ProducerHA": [], "API": ["FoundationEssentials"],
+    "Raft": ["DequeModule"], "Antelope": ["Crypto"], "Keys": ["Crypto"], "ProducerHA": [],
+    "Transactions": ["DequeModule", "HeapModule"], "API": ["FoundationEssentials"],
 ]
 
 private let sources = URL(fileURLWithPath: #filePath)

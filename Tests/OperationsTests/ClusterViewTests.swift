@@ -168,13 +168,14 @@ private let situations: [Situation] = [
                 $0.can = false
                 $0.reason = .nodeosUnreachable
                 $0.lease = true
-                $0.nodeos = .init(url: "http://127.0.0.1:8888", reachable: false)
+                $0.nodeos = .init(http: "http://127.0.0.1:8888", reachable: false)
             }, .follower(3)), .degraded, "stopped",
         "east cannot produce: peer 2 leads but its nodeos does not answer, 3 of 3 up"),
     .init(
         "nodeos of a follower is down",
         said(
-            .follower(1) { $0.nodeos = .init(url: "http://127.0.0.1:8888", reachable: false) }, .leader(), .follower(3)),
+            .follower(1) { $0.nodeos = .init(http: "http://127.0.0.1:8888", reachable: false) }, .leader(), .follower(3)
+        ),
         .degraded, "producing",
         "east is producing, peer 2 leads, 3 of 3 up, peer 1's nodeos does not answer"),
     .init(
@@ -405,7 +406,7 @@ private let situations: [Situation] = [
                     $0.reason = nil
                 }
             ), ("lease", { $0.lease = true }),
-            ("head", { $0.headID = "00" }), ("nodeos", { $0.nodeos = .init(url: "", reachable: false) }),
+            ("head", { $0.headID = "00" }), ("nodeos", { $0.nodeos = .init(http: "", reachable: false) }),
             ("role", { $0.role = .leader }),
         ]
         #expect(view(.follower(1), .leader(), .follower(3)).verdict == .well)

@@ -130,6 +130,38 @@ import Testing
         for state in try states() { #expect(GroupState(state.snapshot()) == state) }
     }
 
+    /// A group that was founded without a nodeos has no chain; its snapshots are as they were before there was one.
+    @Test func aSnapshotOfTheFirstVersionIsRead() throws {
+        for state in try states() where state.chainID == nil {
+            #expect(GroupState(asFirstVersion(state)) == state)
+        }
+    }
+
+    private func asFirstVersion(_ state: GroupState) -> Snapshot {
+        var snapshot = state.snapshot()
+        // Behind version, group and kind of producers stands the length of the chain's id: none.
+        let chain = 1 + 8 + (state.groupID == nil ? 0 : 16) + 1
+        #expect(snapshot.state[chain..<chain + 8].allSatisfy { $0 == 0 })
+        snapshot.state.removeSubrange(chain..<chain + 8)
+        snapshot.state[0] = 1
+        return snapshot
+    }
+
+    @Test func theChainIsPartOfTheStateForGood() throws {
+        var state = GroupState()
+        let group = try #require(GroupID(bytes: [UInt8](repeating: 3, count: 16)))
+        let chain = try #require(Checksum256([UInt8](repeating: 9, count: 32)))
+        for (index, id) in [chain, nil].enumerated() {
+            let settings = GroupSettings(groupID: group, producers: .several, chainID: id)
+            #expect(GroupSettings(encoded: settings.encoded()) == settings)
+            #expect(GroupSettings(encoded: settings.encoded() + [0]) == nil)
+            let entry = Entry(index: LogIndex(index + 1), term: 1, kind: .settings, payload: settings.encoded())
+            #expect(state.apply(entry) == (index == 0 ? .accepted : .refused(.alreadySet)))
+        }
+        #expect(state.chainID == chain)
+        #expect(GroupState(state.snapshot()) == state)
+    }
+
     /// Whatever the bytes are, they are read or refused; never more.
     @Test func damagedSnapshotsDoNotTrap() throws {
         var random = SplitMix64(seed: 5)
@@ -145,9 +177,20 @@ import Testing
                     let at = Int.random(in: 0..<damaged.state.count, using: &random)
                     damaged.state[at] = UInt8.random(in: 0...255, using: &random)
                 }
-                if let read = GroupState(damaged) { _ = read.snapshot() }
+                // What is read is the only way to write that state.
+                guard let read = GroupState(damaged) else { continue }
+                let written = damaged.state[0] == 1 ? asFirstVersion(read) : read.snapshot()
+                #expect(written == damaged)
             }
         }
+    }
+
+    /// Found by fuzzing: anything but 1 was read as "not paused" and as "no head".
+    @Test(arguments: [27, 44]) func aFlagOfASnapshotIsZeroOrOne(at offset: Int) {
+        var snapshot = GroupState().snapshot()
+        #expect(snapshot.state[offset] == 0 && GroupState(snapshot) != nil)
+        snapshot.state[offset] = 2
+        #expect(GroupState(snapshot) == nil)
     }
 
     @Test func damagedEntriesDoNotTrap() throws {

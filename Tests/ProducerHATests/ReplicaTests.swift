@@ -217,8 +217,8 @@ import Testing
         trio.replicas[2] = Replica(
             raft: raft, state: GroupState(), blocks: BlockIndex(), lastSnapshot: 0, options: options)
         for other in [0, 1] {
-            trio.step(2, .linkUp(PeerID(other), fresh: false, hasGroup: true))
-            trio.step(other, .linkUp(PeerID(2), fresh: true, hasGroup: false))
+            trio.step(2, .linkUp(PeerID(other), fresh: false, hasGroup: true, remembers: .none))
+            trio.step(other, .linkUp(PeerID(2), fresh: true, hasGroup: false, remembers: .none))
         }
         trio.deliver()
         trio.lead(for: .milliseconds(200))

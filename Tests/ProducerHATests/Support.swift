@@ -34,7 +34,7 @@ final class Trio {
     private var mail: [(from: Int, to: Int, Message)] = []
     private var ticket: Ticket = 0
 
-    init(startsActive: Bool = true) throws {
+    init(startsActive: Bool = true, awaitsFoundation: Bool = false) throws {
         for id in 0..<3 {
             let settings = Settings(
                 id: PeerID(id), peers: [0, 1, 2].map { PeerID($0) }, quorum: 2, leaseLength: .seconds(1),
@@ -43,16 +43,19 @@ final class Trio {
             guard let group = GroupID(bytes: Array(repeating: UInt8(id), count: 16)) else { continue }
             var options = Replica.Options(newGroupID: group)
             options.startsActive = startsActive
+            options.awaitsFoundation = awaitsFoundation
             replicas.append(
                 Replica(raft: raft, state: GroupState(), blocks: BlockIndex(), lastSnapshot: 0, options: options))
         }
-        for a in 0..<3 { for b in 0..<3 where a != b { step(a, .linkUp(PeerID(b), fresh: true, hasGroup: false)) } }
+        for a in 0..<3 {
+            for b in 0..<3 where a != b { step(a, .linkUp(PeerID(b), fresh: true, hasGroup: false, remembers: .none)) }
+        }
         deliver()
     }
 
     /// A trio whose peer 0 leads, and may produce if the region is active.
-    static func serving(startsActive: Bool = true) throws -> Trio {
-        let trio = try Trio(startsActive: startsActive)
+    static func serving(startsActive: Bool = true, awaitsFoundation: Bool = false) throws -> Trio {
+        let trio = try Trio(startsActive: startsActive, awaitsFoundation: awaitsFoundation)
         trio.elect(0)
         trio.lead(for: .milliseconds(1500))
         return trio
@@ -118,6 +121,15 @@ final class Trio {
         let epoch = replicas[id].state.region.epoch
         let change = RegionChange(expects: epoch, epoch: epoch + 1, activity: activity, isPaused: isPaused)
         perform(replicas[id].proposeRegion(change, at: now).0, id)
+    }
+
+    func found(_ id: Int, _ foundation: Replica.Foundation) {
+        perform(replicas[id].found(foundation, at: now), id)
+        deliver()
+    }
+
+    func shutDown(_ id: Int, preferring preferred: Set<PeerID>) {
+        perform(replicas[id].shutDown(preferring: preferred, at: now), id)
     }
 
     func shutDown(_ id: Int) { perform(replicas[id].shutDown(at: now), id) }

@@ -1,6 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
 import Foundation
+import Scenarios
 import Testing
 
 /// Plays every file of Tests/Scenarios.

@@ -12,10 +12,11 @@ enum Happening {
     case reach(host: Int, life: Int, Event)
     case arrive(from: Int, to: Int, connection: Int, Message)
     /// The first thing that a connection brings.
-    case greeting(from: Int, to: Int, connection: Int, fresh: Bool, hasGroup: Bool)
+    case greeting(from: Int, to: Int, connection: Int, Greeting)
     case disconnected(host: Int, from: Int, connection: Int)
     case connect(Int, Int)
     case synced(host: Int, disk: Int, writes: Int)
+    case retry(host: Int, disk: Int)
     case read(host: Int, life: Int, from: LogIndex, through: LogIndex, for: PeerID)
     case start(host: Int)
     case resume(host: Int, token: Int)
@@ -25,6 +26,13 @@ enum Happening {
     case heal(partition: Int)
     case client
     case phase(token: Int)
+}
+
+/// What a peer says first.
+struct Greeting {
+    var fresh: Bool
+    var hasGroup: Bool
+    var remembers: Watermark
 }
 
 /// One step of a plot: several faults that together aim at one promise.
@@ -37,10 +45,25 @@ enum Act {
     case stopLeader(length: Int64)
     case stop(host: Int, length: Int64)
     case stall(host: Int, length: Int64)
+    case makeRoom(host: Int)
+    case putBack(host: Int)
     case restart(host: Int)
     /// A crash that nothing unsynced survives.
     case forget(host: Int)
+    /// A process is killed, and what it wrote stays in the system's cache.
+    case kill(host: Int)
     case transfer(from: Int, to: Int)
+    case transferToward(host: Int)
+    case crash(host: Int, down: Int64)
+    case plot(tries: Int)
+}
+
+/// What awaits the winner of an election, before anybody hears of it.
+enum Ambush {
+    case cutOff(length: Int64)
+    /// It dies when it commits something, and tells nobody.
+    case crashAtCommit(down: Int64)
+    case stall(length: Int64)
 }
 
 /// What is to happen, by time; in order of entry where times are equal.

@@ -8,6 +8,7 @@ import Raft
 /// faults. The first broken promise ends the run.
 final class Checkers {
     let quorum: Int
+    let producers: ChainProducers
     private(set) var broken: (checker: String, facts: String)?
 
     /// Who led which term.
@@ -33,7 +34,10 @@ final class Checkers {
         var term: Term
     }
 
-    init(quorum: Int) { self.quorum = quorum }
+    init(quorum: Int, producers: ChainProducers) {
+        self.quorum = quorum
+        self.producers = producers
+    }
 
     private func fail(_ checker: String, _ facts: @autoclosure () -> String) {
         if broken == nil { broken = (checker, facts()) }
@@ -110,9 +114,15 @@ final class Checkers {
             fail("one block per height", "height \(header.number) has \(other) and \(header.id)")
         }
         if let head {
+            let fits =
+                switch producers {
+                case .sole: header.previous == head.id && header.number == head.number + 1
+                case .several: header.number > head.number && header.timestamp > head.slot
+                }
             check(
-                header.previous == head.id && header.number == head.number + 1, "one chain",
-                "block \(header.number) was committed on \(header.previous), the head was \(head.id)")
+                fits, "one chain",
+                "block \(header.number) of slot \(header.timestamp) was committed on \(header.previous); the head was"
+                    + " \(head.number), \(head.id), of slot \(head.slot)")
         }
         blocks[header.number] = header.id
         head = BlockRef(header)
@@ -140,13 +150,26 @@ final class Checkers {
                 + " \(expected.headIndex)")
     }
 
+    /// The last entry that was committed in a term before this one.
+    private func committedBefore(_ term: Term) -> LogIndex {
+        var (low, high) = (0, committedIn.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if committedIn[middle] < term { low = middle + 1 } else { high = middle }
+        }
+        return LogIndex(low)
+    }
+
     // MARK: - The promises
 
-    /// Promise 3: on the disks of a quorum at the moment when it is said, and never something else at that height.
-    /// A disk that was taken away since counts as one: a quorum is what may lose some.
+    /// Promise 3: on the disks of a quorum of voters at the moment when it is said, and never something else at that
+    /// height. A disk that was taken away since counts as one: a quorum is what may lose some.
     func answers(_ peer: Int, _ block: BlockRef, index: LogIndex, term: Term, hosts: [Host]) {
+        let now = hosts[peer].replica?.raft.term ?? term
         let holders = hosts.count { host in
-            ([host.disk.image] + host.lostDisks).contains { $0.holds(index: index, term: term) }
+            ([host.disk.image] + host.lostDisks).contains { disk in
+                disk.holds(index: index, term: term) && disk.hardState.votesFrom.map { $0 <= now } ?? false
+            }
         }
         check(
             holders >= quorum, "durability",
@@ -185,6 +208,11 @@ final class Checkers {
             guard canProduceToo, replica.canProduce(at: now) else { continue }
             check(
                 holder == index, "one producer", "at \(time) ns peer \(index + 1) may produce and holds no lease")
+            let known = committedBefore(replica.raft.term)
+            check(
+                replica.state.index >= known, "producer knows the head",
+                "peer \(index + 1) may produce in term \(replica.raft.term) after entry \(replica.state.index); \(known)"
+                    + " was committed in an earlier term")
             let region = models[min(Int(replica.state.index), models.count - 1)]
             check(
                 region.activity == .active && !region.isPaused, "standby never produces",

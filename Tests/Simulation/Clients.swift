@@ -12,12 +12,13 @@ extension World {
         agenda.add(.client, at: time + Int64.random(in: interval / 2...interval * 3 / 2, using: &random))
         let running = hosts.indices.filter { hosts[$0].replica != nil && !hosts[$0].isStopped }
         guard !running.isEmpty else { return }
+        guard time >= quietUntil else { return }
         // Those who believe that they lead are asked; now and then somebody else is.
         for host in leading where running.contains(host) { proposeBlock(at: host) }
         if random.chance(1, in: 10) { proposeBlock(at: random.pick(running)) }
         let region = leading.last.flatMap { hosts[$0].replica?.state.region }
         let isOut = region.map { $0.activity != .active || $0.isPaused } ?? false
-        guard isCalm && isOut || random.chance(1, in: isOut ? 4 : 15) else { return }
+        guard isCalm && isOut || random.chance(1, in: isOut ? 4 : 15), isOut || time >= undisturbedUntil else { return }
         let host = leading.last.map { running.contains($0) ? $0 : random.pick(running) } ?? random.pick(running)
         if isCalm || isOut { return changeRegion(host, toActive: true) }
         switch Int.random(in: 0..<10, using: &random) {
@@ -52,13 +53,30 @@ extension World {
             case 0: change.activity = .standby
             case 1: change.isPaused = true
             // Refused: another epoch stands, or nothing would change.
-            case 2: change.expects = region.epoch &- 1
+            case 2:
+                change.expects = region.epoch &- 1
+                change.activity = .standby
             default: break
             }
         }
         trace.add(time, host) { "is asked for \(change)" }
         let now = hosts[host].clock.reading(at: time)
         if let (actions, _) = hosts[host].replica?.proposeRegion(change, at: now) { perform(actions, host) }
+    }
+
+    /// A chain of so many blocks, each before the one below is committed.
+    func proposeChain(of count: Int, at host: Int) {
+        guard var head = hosts[host].replica?.state.head?.block else { return }
+        for _ in 0..<count {
+            slot += 1
+            let builder = BlockBuilder(
+                previous: head.id, timestamp: BlockTimestamp(slot: slot), producer: head.producer)
+            guard let bytes = try? builder.build(), let header = try? BlockHeader(parsingPrefixOf: bytes) else {
+                return
+            }
+            head = BlockRef(header)
+            commit(bytes, at: host)
+        }
     }
 
     private func proposeBlock(at host: Int) {
@@ -79,7 +97,20 @@ extension World {
                 switch Int.random(in: 0..<20, using: &random) {
                 case 0: builder.previous = head.block.previous  // conflicts with the head
                 case 1: return commit(head.bytes, at: host)  // the head again
-                case 2:  // somewhere below, or on nothing
+                case 2:  // on another block of the head's height
+                    var sibling = BlockBuilder(
+                        previous: head.block.previous, timestamp: head.block.slot, producer: head.block.producer)
+                    sibling.confirmed = 9
+                    builder.previous = try BlockHeader(parsingPrefixOf: try sibling.build()).id
+                case 3 where plan.producers == .several:  // other producers made the blocks between
+                    for _ in 0..<Int.random(in: 1...3, using: &random) {
+                        builder.previous = try BlockHeader(parsingPrefixOf: try builder.build()).id
+                        slot += 1
+                        builder.timestamp = BlockTimestamp(slot: slot)
+                    }
+                case 4 where plan.producers == .several:  // on an old slot
+                    builder.timestamp = head.block.slot
+                case 5:  // somewhere below, or on nothing
                     let old = checkers.applied[Int(random.next() % UInt64(checkers.applied.count))]
                     if old.kind == .block { return commit(old.payload, at: host) }
                 default: break

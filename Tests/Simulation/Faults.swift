@@ -16,7 +16,7 @@ extension World {
             if time > 0 { checkRecovery() }
             isCalm = false
             trace.add(time, nil) { "bad times begin" }
-            agenda.add(.fault, at: time + random.milliseconds(500...3000))
+            scheduleFault(in: random.milliseconds(500...3000))
             endPhase(in: random.milliseconds(6000...14000))
         } else {
             isCalm = true
@@ -27,9 +27,15 @@ extension World {
         }
     }
 
-    private func endPhase(in length: Int64) {
+    func endPhase(in length: Int64) {
         phaseToken += 1
-        agenda.add(.phase(token: phaseToken), at: time + length)
+        phaseEnd = time + length
+        agenda.add(.phase(token: phaseToken), at: phaseEnd)
+    }
+
+    private func scheduleFault(in delay: Int64) {
+        faultAt = time + delay
+        agenda.add(.fault, at: faultAt)
     }
 
     /// The first block after the end of all faults.
@@ -51,11 +57,16 @@ extension World {
         }
     }
 
-    private func healEverything() {
+    func healEverything() {
         trace.add(time, nil) { "everything is healed" }
+        (ambushes, quietUntil, undisturbedUntil) = ([], 0, 0)
         for index in partitions.indices { heal(index) }
         for a in hosts.indices {
             hosts[a].disk.stalledUntil = time
+            hosts[a].disk.setFull(false)
+            hosts[a].disk.failSync(0)
+            hosts[a].failuresToCome = 0
+            hosts[a].diesAtCommit = nil
             if hosts[a].replica == nil { agenda.add(.start(host: a), at: time + random.milliseconds(0...300)) }
             resume(a)
             for b in hosts.indices where b != a {
@@ -66,13 +77,14 @@ extension World {
     }
 
     func nextFault() {
-        guard !isCalm else { return }
+        guard !isCalm, time == faultAt else { return }
+        guard time >= undisturbedUntil else { return scheduleFault(in: undisturbedUntil - time) }
         let interval = plan.faultInterval.inNanoseconds
-        agenda.add(.fault, at: time + Int64.random(in: interval / 3...interval * 2, using: &random))
+        scheduleFault(in: Int64.random(in: interval / 3...interval * 2, using: &random))
         // The leader suffers most.
         let any = Int.random(in: 0..<plan.peers, using: &random)
         let victim = leading.last.map { random.chance(1, in: 2) ? $0 : any } ?? any
-        switch Int.random(in: 0..<25, using: &random) {
+        switch Int.random(in: 0..<30, using: &random) {
         case 0...3: crash(victim, restartsAfter: random.milliseconds(0...3000))
         case 4...6: stop(victim, for: random.milliseconds(10...random.pick([200, 1000, 4000])))
         case 7...12: partition(around: victim)
@@ -80,7 +92,12 @@ extension World {
         case 14...15: stall(victim)
         case 16...17: loseDisk(victim)
         case 18: crashAll()
-        case 19...23: plot()
+        case 19, 20: plot()
+        case 21...23: stagePlot()
+        case 24: fillDisk(victim)
+        case 25: hosts[victim].disk.failSync(Int.random(in: 1...3, using: &random))
+        case 26, 27: hosts[any].disk.makeCopy()
+        case 28: putBack(any)
         default:
             let other = Int.random(in: 0..<plan.peers, using: &random)
             if other != victim { disconnect(victim, other, within: 0...50) }
@@ -99,6 +116,12 @@ extension World {
         trace.add(time, host) { "has a disk that stalls for \((hosts[host].disk.stalledUntil - time) / 1_000_000) ms" }
     }
 
+    private func fillDisk(_ host: Int) {
+        trace.add(time, host) { "has a full disk" }
+        hosts[host].disk.setFull(true)
+        agenda.add(.act(.makeRoom(host: host)), at: time + random.milliseconds(50...4000))
+    }
+
     private func slowDown(_ host: Int) {
         let slowness = random.pick([0, random.milliseconds(5...400)])
         trace.add(time, host) { "has a network slower by \(slowness / 1_000_000) ms" }
@@ -106,20 +129,6 @@ extension World {
             if random.chance(2, in: 3) { network[host, other].slowness = slowness }
             if random.chance(2, in: 3) { network[other, host].slowness = slowness }
         }
-    }
-
-    /// Replaces a disk by an empty one, unless more would be gone than the group is promised to survive. A peer that was
-    /// not given its vote yet, or never wrote anything, counts as lost.
-    func loseDisk(_ host: Int, isFast: Bool = false) {
-        let gone = hosts.indices.count { $0 != host && hosts[$0].disk.image.hasNoSay }
-        guard gone + 1 <= plan.peers - plan.quorum else { return }
-        report.disksReplaced += 1
-        let down = isFast ? random.milliseconds(1...50) : random.milliseconds(0...1500)
-        crash(host, restartsAfter: down)
-        trace.add(time, host) { "gets an empty disk" }
-        hosts[host].lostDisks.append(hosts[host].disk.image)
-        hosts[host].disk.replace()
-        agenda.add(.start(host: host), at: time + random.milliseconds(100...1500))
     }
 
     // MARK: - Partitions
@@ -187,9 +196,17 @@ extension World {
         var election = plan.electionTimeout
         if plan.settingsDiffer {
             report.settingsChanged += 1
-            lease = lease * Double.random(in: 0.2...2, using: &random)
             heartbeat = heartbeat * Double.random(in: 0.5...1, using: &random)
+            lease = lease * (hosts[host].shortLease ? 0.2 : Double.random(in: 0.2...2, using: &random))
+            hosts[host].shortLease = false
+            // A lease that ends before the answers come is never held. What is written is whole nanoseconds.
+            let least = heartbeat * 1.5 + .nanoseconds(2 * plan.network.delay.upperBound)
+            lease = .nanoseconds(max(lease, least).inNanoseconds)
             election = election * Double.random(in: 1...1.5, using: &random)
+        }
+        if hosts[host].longLease {
+            hosts[host].longLease = false
+            lease = plan.leaseLength * 2 + .nanoseconds(random.milliseconds(3000...5000))
         }
         longestLease = max(longestLease, lease)
         longestElection = max(longestElection, election * 2)

@@ -8,6 +8,7 @@
 // Faults and Clients (what goes wrong, who asks for what), Checkers (what must hold), Runner (many seeds).
 // A new fault belongs into Faults, a new promise into Checkers; neither knows of the other.
 
+import ProducerHA
 import Raft
 
 /// Everything that one run starts from. Made from a seed alone; a test may change a field before the run.
@@ -27,6 +28,8 @@ public struct Plan: Sendable {
     public var heartbeatInterval: Duration
     public var electionTimeout: Duration
     public var snapshotDistance: UInt64
+    /// Whether every block of the chain is the group's own.
+    public var producers: ChainProducers
     public var limits = Limits()
     public var network: NetworkPlan
     public var syncTime: Range<Int64>
@@ -34,6 +37,19 @@ public struct Plan: Sendable {
     public var blockInterval: Duration
     /// Between two faults, while there are any.
     public var faultInterval: Duration
+
+    /// How many peers there are, and how many of them are a quorum.
+    public struct Shape: Hashable, Sendable, CustomStringConvertible {
+        public var peers: Int
+        public var quorum: Int
+
+        public var description: String { "\(peers)/\(quorum)" }
+    }
+
+    /// Every size of group that is tried, with every quorum that its configuration permits.
+    public static let shapes = [3, 4, 5, 7].flatMap { peers in
+        (peers / 2 + 1..<peers).map { Shape(peers: peers, quorum: $0) }
+    }
 
     public struct NetworkPlan: Sendable {
         public enum Kind: Sendable {
@@ -59,9 +75,10 @@ public struct Plan: Sendable {
         clockSpread = maxClockDrift * 0.999
         heartbeatInterval = .milliseconds(random.pick([50, 80, 120]))
         electionTimeout = heartbeatInterval * random.pick([4, 5, 6])
-        leaseLength = .milliseconds(Int.random(in: 300...2500, using: &random))
+        leaseLength = .milliseconds(Int.random(in: 300...random.pick([2500, 2500, 2500, 6000]), using: &random))
         settingsDiffer = random.chance(1, in: 2)
         snapshotDistance = random.pick([4, 15, 50])
+        producers = random.chance(1, in: 4) ? .several : .sole
         let isFar = random.chance(1, in: 4)
         let slowest: Int64 = isFar ? random.pick([20, 60]) : random.pick([1, 5])
         network = NetworkPlan(

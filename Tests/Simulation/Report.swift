@@ -5,6 +5,8 @@ import Raft
 /// What a run, or many, went through.
 public struct Report: Sendable {
     public var runs = 0
+    /// How many runs there were of each size of group and quorum.
+    public var shapes: [Plan.Shape: Int] = [:]
     public var simulatedSeconds = 0.0
     public var events = 0
     public var elections = 0
@@ -23,15 +25,22 @@ public struct Report: Sendable {
     public var leases = 0
     public var settingsChanged = 0
     public var disksReplaced = 0
+    public var fullDisks = 0
+    public var failedSyncs = 0
+    public var copiesPutBack = 0
+    public var lossesNoticed = 0
     public var votesRegained = 0
     public var regionChanges = 0
     public var recoveries = 0
     /// The longest time from the end of all faults to a committed block.
     public var slowestRecovery = Duration.zero
 
+    public init() {}
+
     public static func + (a: Report, b: Report) -> Report {
         var sum = a
         sum.runs += b.runs
+        sum.shapes.merge(b.shapes, uniquingKeysWith: +)
         sum.simulatedSeconds += b.simulatedSeconds
         sum.events += b.events
         sum.elections += b.elections
@@ -50,6 +59,10 @@ public struct Report: Sendable {
         sum.leases += b.leases
         sum.settingsChanged += b.settingsChanged
         sum.disksReplaced += b.disksReplaced
+        sum.fullDisks += b.fullDisks
+        sum.failedSyncs += b.failedSyncs
+        sum.copiesPutBack += b.copiesPutBack
+        sum.lossesNoticed += b.lossesNoticed
         sum.votesRegained += b.votesRegained
         sum.regionChanges += b.regionChanges
         sum.recoveries += b.recoveries
@@ -58,13 +71,41 @@ public struct Report: Sendable {
     }
 }
 
+extension Report {
+    /// What must happen in a run, on average, for many runs to prove anything.
+    private static let minima: [(name: String, count: KeyPath<Report, Int> & Sendable, perRun: Double)] = [
+        ("elections", \.elections, 5), ("leases", \.leases, 3), ("commits", \.commits, 100),
+        ("blocks answered", \.blocksAnswered, 100), ("crashes", \.crashes, 8), ("pauses", \.pauses, 2),
+        ("partitions", \.partitions, 8), ("snapshots kept", \.snapshotsKept, 20),
+        ("snapshots installed", \.snapshotsInstalled, 1), ("transfers started", \.transfersStarted, 3),
+        ("transfers done", \.transfersDone, 1), ("transfers failed", \.transfersFailed, 0.5),
+        ("settings changed", \.settingsChanged, 3), ("disks replaced", \.disksReplaced, 1),
+        ("full disks", \.fullDisks, 0.3), ("failed syncs", \.failedSyncs, 0.3),
+        ("old copies put back", \.copiesPutBack, 0.2),
+        ("votes regained", \.votesRegained, 0.5), ("region changes", \.regionChanges, 2),
+        ("recoveries", \.recoveries, 1),
+    ]
+
+    /// What happened less often than it must; empty when all is well.
+    public func shortfalls() -> [String] {
+        let events = Self.minima.compactMap { name, count, perRun in
+            let needed = Int(perRun * Double(runs))
+            return self[keyPath: count] < needed ? "\(self[keyPath: count]) \(name), \(needed) are needed" : nil
+        }
+        return events + Plan.shapes.filter { shapes[$0] == nil }.map { "no group of \($0)" }
+    }
+}
+
 extension Report: CustomStringConvertible {
     public var description: String {
         """
         \(runs) runs, \(Int(simulatedSeconds)) simulated seconds, \(events) events
+        groups: \(Plan.shapes.map { "\(shapes[$0] ?? 0) of \($0)" }.joined(separator: ", "))
         \(elections) elections, \(leases) leases, \(commits) commits, \(blocksAnswered) blocks answered as committed
-        \(crashes) crashes, \(pauses) pauses, \(partitions) partitions, \(stalls) disk stalls,         \(settingsChanged) settings changed
-        \(snapshotsKept) snapshots kept, \(snapshotsInstalled) installed;         \(disksReplaced) disks replaced, \(votesRegained) votes gained
+        \(crashes) crashes, \(pauses) pauses, \(partitions) partitions, \(settingsChanged) settings changed
+        disks: \(stalls) stalls, \(fullDisks) full, \(failedSyncs) failed syncs, \(disksReplaced) replaced, \
+        \(copiesPutBack) old copies put back, \(lossesNoticed) losses noticed, \(votesRegained) votes gained
+        \(snapshotsKept) snapshots kept, \(snapshotsInstalled) installed
         \(transfersStarted) transfers, \(transfersDone) done, \(transfersFailed) failed; \(regionChanges) region changes
         \(recoveries) recoveries, the slowest in \(Int(slowestRecovery.inMilliseconds)) ms
         refused: \(refusals.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
@@ -83,7 +124,7 @@ public struct Violation: Error, Sendable, CustomStringConvertible {
         """
         seed \(seed): \(checker): \(facts)
         \(trace.suffix(Trace.linesKept).joined(separator: "\n"))
-        replay: PRODHA_FIRST_SEED=\(seed) PRODHA_SEEDS=1 swift test --filter SimulationTests
+        replay: make replay SEED=\(seed)
         """
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Storage
 
-/// A process that is killed while it writes. What it was told is durable must be there. (That syncs happen at all, a
+/// A process that is killed while it writes, 18 times `PRODHA_ROUNDS`. What it was told is durable must be there. (That syncs happen at all, a
 /// killed process cannot show: the system still writes what it had handed over.)
 @Suite struct CrashTests {
     @Test(arguments: [1, 2, 3] as [UInt64])
@@ -13,7 +13,7 @@ import Testing
         let place = try Place()
         var random = SeededGenerator(seed: seed)
         var acknowledged: UInt64 = 0
-        for round in 0..<6 {
+        for round in 0..<6 * rounds {
             let lifetime = UInt32.random(in: 1_000...120_000, using: &random)
             await #expect(processExitsWith: .signal(SIGKILL)) {
                 [place = place.path as String, lifetime = lifetime as UInt32] in

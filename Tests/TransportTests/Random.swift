@@ -61,7 +61,7 @@ struct SeededGenerator: RandomNumberGenerator {
             .voteResponse(
                 VoteResponse(
                     term: counter(), granted: Bool.random(using: &self),
-                    promiseRemaining: .nanoseconds(nanoseconds()))),
+                    promiseRemaining: .nanoseconds(nanoseconds()), durable: watermark())),
             .append(
                 Append(
                     term: counter(), round: round(), previousIndex: previous, previousTerm: counter(),
@@ -71,7 +71,7 @@ struct SeededGenerator: RandomNumberGenerator {
                 .appendResponse(
                     AppendResponse(
                         term: counter(), sentAt: Instant(nanoseconds: nanoseconds()),
-                        counts: Bool.random(using: &self), result: $0))
+                        counts: Bool.random(using: &self), result: $0, durable: watermark()))
             } + [
                 .installSnapshot(
                     InstallSnapshot(
@@ -82,6 +82,8 @@ struct SeededGenerator: RandomNumberGenerator {
             ]
     }
 
+    private mutating func watermark() -> Watermark { Watermark(votesFrom: counter(), writes: counter()) }
+
     mutating func greeting() -> Greeting {
         let peers = Set((0..<4).map { _ in PeerID(Int(next() >> 1)) }).sorted()
         let settings = LinkSettings(
@@ -91,7 +93,8 @@ struct SeededGenerator: RandomNumberGenerator {
             to: peers[1], settings: settings, softwareVersion: "1.\(next() % 100)",
             group: Bool.random(using: &self)
                 ? GroupID(bytes: (0..<16).map { _ in UInt8(truncatingIfNeeded: next()) }) : nil,
-            fresh: Bool.random(using: &self), lastIndex: counter(), lastTerm: counter(), session: next())
+            fresh: Bool.random(using: &self), lastIndex: counter(), lastTerm: counter(), session: next(),
+            remembers: watermark())
     }
 }
 

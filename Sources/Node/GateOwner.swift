@@ -1,0 +1,109 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Antelope
+import Gate
+import ProducerHA
+import Raft
+
+// What the gates ask, answered from memory.
+
+extension NodeosAttachment: SignatureGateOwner {
+    func obstacleToSigning() -> String? { node.obstacle(at: Clock.now())?.name }
+
+    func askForHead(_ question: SignaturePermit.Question) { driver?.confirm(question) }
+
+    func sawRequest(isRefused: Bool) {
+        driver?.saw(isRefused ? .refused : .signed)
+        let now = Clock.now()
+        if signatures?.trouble == nil { troubleSeen = nil } else { troubleSeen = (troubleSeen?.first ?? now, now) }
+        if !isRefused { halt.at(.signed) }
+    }
+}
+
+extension NodeosAttachment: P2PGateOwner {
+    var chainID: Checksum256? { driver?.status.chainID }
+
+    private func producer(of block: SignedBlockView) -> P2PProducer {
+        settings.producers.contains(block.producer) ? .guarded : .unguarded
+    }
+
+    /// What the log says about a height, from memory.
+    private func height(_ number: UInt32) -> P2PHeight {
+        guard let head = node.replica.state.head?.block, number <= head.number else { return .aboveTheHead }
+        if number == head.number { return .committed(head.id) }
+        return committedIDs[number].map { .committed($0) } ?? .belowTheLog
+    }
+
+    func outgoing(block: SignedBlockView) -> P2POutgoingVerdict {
+        let region = node.replica.state.region
+        return P2POutgoingFacts(
+            producer: producer(of: block), height: height(block.number),
+            isSignedHere: block.signature.map { signatures?.gave($0) ?? false } ?? false,
+            isIrreversible: block.number <= driver?.status.irreversible?.number ?? 0,
+            cameInOnStandby: region.epoch > 0 && region.activity == .standby && cameIn.contains(block.id)
+        ).verdict(on: block.id)
+    }
+
+    func incoming(block: SignedBlockView) -> P2PIncomingVerdict {
+        let state = node.replica.state
+        let isActive = state.head != nil && state.region.activity != .standby
+        let production: P2PIncomingFacts.Production =
+            if driver?.isKnownPaused == true {
+                .paused
+            } else if driver?.status.head == nil {
+                .unknown
+            } else {
+                .possible
+            }
+        let verdict = P2PIncomingFacts(
+            region: isActive ? .active : .standby, producer: producer(of: block),
+            height: height(block.number), production: production, presence: presence(of: block)
+        ).verdict(on: block.id)
+        if verdict == .pass { cameIn.insert(block.id) }
+        return verdict
+    }
+
+    private func presence(of block: SignedBlockView) -> P2PIncomingFacts.Presence {
+        guard let status = driver?.status, let head = status.head, case .well = status.condition else {
+            return .lacksOrUnknown
+        }
+        return block.number <= head.number && committedIDs[block.number] == block.id ? .has : .lacksOrUnknown
+    }
+
+    func held(block: SignedBlockView) {
+        halt.at(.held)
+        // What was signed before this process started, or elsewhere, comes by the driver, if it fits.
+        guard node.replica.raft.role == .leader, let signature = block.signature, signatures?.gave(signature) ?? true
+        else { return }
+        let bytes = block.packed
+        guard (try? SignedBlock(parsing: bytes)) != nil else {
+            return node.logger.error("nodeos made a block that cannot be read, \(block.number) \(block.id.hex)")
+        }
+        propose(BlockRef(block.header), bytes)
+    }
+}
+
+/// Ids of committed blocks by height; the oldest make room.
+struct CommittedIDs {
+    static let most = 20_000
+
+    private var ids: [UInt32: BlockID] = [:]
+    private var lowest: UInt32 = .max
+
+    subscript(number: UInt32) -> BlockID? { ids[number] }
+
+    mutating func insert(_ id: BlockID) {
+        let number = id.blockNumber
+        ids[number] = id
+        lowest = min(lowest, number)
+        while ids.count > Self.most {
+            ids[lowest] = nil
+            lowest += 1
+        }
+    }
+
+    mutating func removeAll() {
+        ids = [:]
+        lowest = .max
+    }
+}

@@ -1,0 +1,119 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Antelope
+import Gate
+import NIOCore
+import ProducerHA
+import Raft
+
+extension NodeosAttachment {
+    /// A group, or a region, has to begin, and it is not known where yet.
+    var isBeginning: Bool { node.replica.need != nil || activation != nil }
+
+    /// The region is to become active, and to begin where the chain is.
+    func begin(with change: RegionChange) {
+        activation = change
+        foundGroup(Clock.now())
+    }
+
+    /// A leader whose group has to begin looks where the chain is: at the highest block that a quorum's nodeos hold.
+    func foundGroup(_ now: Instant) {
+        let state = node.replica.state
+        if activation?.expects != state.region.epoch || node.replica.raft.role != .leader { activation = nil }
+        guard isBeginning, let driver, case .well = driver.status.condition,
+            let chainID = driver.status.chainID
+        else {
+            beginning = Beginning()
+            return
+        }
+        if node.replica.need == .chain { return node.found(.init(chainID: chainID, base: nil)) }
+        let others = node.nodeosReports.values.filter { $0.chainID == chainID }
+        let irreversible = (others.map(\.irreversible) + [driver.status.irreversible?.number ?? 0]).max() ?? 0
+        let heads = others.compactMap(\.places.first) + [driver.status.head?.id].compactMap { $0 }
+        beginning.look(Set(heads), at: now)
+        guard driver.isKnownPaused else { return }
+        // All nodeos of the group are paused. Where heads move nevertheless, somebody else makes blocks.
+        guard settings.producers != .all || beginning.hasStoodStill(now) else {
+            if beginning.isLate(now) {
+                node.logger.warning(
+                    "the group does not begin, since the chain goes on without it: pause the nodeos that makes blocks")
+            }
+            return
+        }
+        guard others.count >= node.linkedPeers || beginning.isPatienceOver(now),
+            others.count + 1 >= node.settings.raft.quorum
+        else { return }
+        let base = places.ids.filter { id in
+            id.blockNumber >= irreversible
+                && others.count { $0.places.contains(id) } + 1 >= node.settings.raft.quorum
+        }.max { $0.blockNumber < $1.blockNumber }
+        // What the group has committed it does not leave behind.
+        guard let base, base.blockNumber >= state.head?.block.number ?? 0 else { return }
+        if base.blockNumber == state.head?.block.number, base != state.head?.block.id { return }
+        guard !isFetchingBase else { return }
+        isFetchingBase = true
+        client.call(.rawBlock(base)).assumeIsolated().whenComplete { [weak self] result in
+            guard let self else { return }
+            isFetchingBase = false
+            switch result {
+            case .success(.rawBlock(let block)):
+                node.logger.notice("the group begins at block \(base.blockNumber)", metadata: ["id": "\(base.hex)"])
+                if node.replica.need == .base {
+                    node.found(.init(chainID: chainID, base: block.bytes))
+                } else if var change = activation {
+                    change.base = block.bytes
+                    activation = nil
+                    node.propose(change)
+                }
+            case .success: break
+            case .failure(let error):
+                node.logger.warning("the group cannot begin at block \(base.blockNumber): \(error)")
+            }
+        }
+    }
+}
+
+/// What the leader of a group that has to begin has seen of the chain.
+struct Beginning {
+    /// How long all heads must stand still: four slots.
+    static let stillness = Duration.seconds(2)
+    /// How long it waits for the word of peers that are linked.
+    static let patience = Duration.seconds(5)
+
+    private var heads: Set<BlockID> = []
+    private var since: Instant?
+    private var stoodSince: Instant?
+    private var toldAt: Instant?
+
+    mutating func look(_ new: Set<BlockID>, at now: Instant) {
+        since = since ?? now
+        guard new != heads || stoodSince == nil else { return }
+        heads = new
+        stoodSince = now
+    }
+
+    func hasStoodStill(_ now: Instant) -> Bool { stoodSince.map { now - $0 >= Self.stillness } ?? false }
+    func isPatienceOver(_ now: Instant) -> Bool { since.map { now - $0 >= Self.patience } ?? false }
+
+    /// Once in a minute, when it takes long.
+    mutating func isLate(_ now: Instant) -> Bool {
+        guard let since, now - since >= .seconds(10), toldAt.map({ now - $0 >= .seconds(60) }) ?? true else {
+            return false
+        }
+        toldAt = now
+        return true
+    }
+}
+
+/// The latest places that a nodeos was seen at.
+struct RecentPlaces {
+    static let most = 16
+
+    private(set) var ids: [BlockID] = []
+
+    mutating func insert(_ id: BlockID) {
+        guard !ids.contains(id) else { return }
+        ids.insert(id, at: 0)
+        if ids.count > Self.most { ids.removeLast() }
+    }
+}

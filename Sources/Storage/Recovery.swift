@@ -1,0 +1,75 @@
+import ProducerHA
+import Raft
+
+/// What a peer finds when it starts.
+public struct Recovery: Sendable {
+    public var replica: Replica
+    public var flag: FlagRecord
+
+    /// Payload bytes read from the store at a time.
+    private static let pageBytes = 4 << 20
+
+    /// Rebuilds the replica: the state from the snapshot and the entries known to be committed, the rest as log.
+    public init(
+        from store: Store, settings: Settings, options: Replica.Options, randomSeed: UInt64, at now: Instant
+    ) throws(StoreError) {
+        let contents = try store.contents()
+        var state = GroupState()
+        if let snapshot = contents.snapshot {
+            guard let kept = GroupState(snapshot) else {
+                throw .damaged(path: "the snapshot", reason: "it is of a kind that this version does not know")
+            }
+            state = kept
+        }
+        var blocks = try Self.blocks(of: store, after: contents.base.index, through: state)
+        var hardState = contents.hardState
+        hardState.commit = max(hardState.commit, state.index)
+        while state.index < hardState.commit {
+            let page = try store.entries(from: state.index + 1, through: hardState.commit, bytes: Self.pageBytes)
+            guard !page.isEmpty else {
+                throw .damaged(path: "the log", reason: "entry \(state.index + 1) is missing")
+            }
+            for entry in page {
+                if state.apply(entry) == .accepted, let head = state.head, head.index == entry.index {
+                    blocks.append(number: head.block.number, index: entry.index)
+                }
+            }
+        }
+        let recovered = RecoveredLog(
+            hardState: hardState, baseIndex: contents.base.index, baseTerm: contents.base.term, terms: contents.terms,
+            lastIndex: contents.lastIndex, applied: state.index,
+            tail: try store.entries(from: state.index + 1, through: contents.lastIndex))
+        let raft = RaftCore(settings: settings, recovered: recovered, randomSeed: randomSeed, at: now)
+        replica = Replica(
+            raft: raft, state: state, blocks: blocks, lastSnapshot: contents.snapshot?.index ?? 0, options: options)
+        flag = contents.flag
+    }
+
+    /// The blocks of the entries that the snapshot's state already counts.
+    private static func blocks(
+        of store: Store, after base: LogIndex, through state: GroupState
+    ) throws(StoreError) -> BlockIndex {
+        var blocks = BlockIndex()
+        let refused = Set(state.refused)
+        var next = base + 1
+        while next <= state.index {
+            // A change of the region may hold a block too, and only its payload says so. Such entries are few.
+            var region: LogIndex?
+            try store.outlines(from: next, through: state.index, prefix: 0) { outline in
+                let entry = outline.entry
+                next = entry.index + 1
+                if refused.contains(entry.index) { return true }
+                if let height = outline.height { blocks.append(number: height, index: entry.index) }
+                region = entry.kind == .region ? entry.index : nil
+                return region == nil
+            }
+            guard let region else { break }
+            for entry in try store.entries(from: region, through: region) {
+                guard let base = RegionChange(encoded: entry.payload)?.base else { continue }
+                let block = Entry(index: region, term: entry.term, kind: .block, payload: base)
+                if let height = block.blockHeight { blocks.append(number: height, index: region) }
+            }
+        }
+        return blocks
+    }
+}
