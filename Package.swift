@@ -25,8 +25,9 @@ let layers: [Target] = [
     .target(
         name: "Transport",
         dependencies: [
-            "Raft", product("Logging", "swift-log"), product("NIOCore", "swift-nio"),
-            product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"), product("NIOTLS", "swift-nio"),
+            "Raft", product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
+            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
+            product("NIOTLS", "swift-nio"),
         ]),
     .target(
         name: "HTTP",

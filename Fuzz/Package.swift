@@ -33,9 +33,9 @@ let package = Package(
         layer("ProducerHA", ["Antelope", "Raft"]),
         // What reads bytes, without the links themselves: those would bring TLS, and double the time to build.
         layer(
-            "Transport", ["Raft", product("NIOCore", "swift-nio")],
+            "Transport", ["Raft", product("DequeModule", "swift-collections"), product("NIOCore", "swift-nio")],
             without: [
-                "Complaints.swift", "Connection.swift", "LinkStatus.swift", "PeerCertificate.swift", "PeerLinks.swift",
+                "Calls.swift", "Complaints.swift", "Connection.swift", "LinkStatus.swift", "PeerCertificate.swift", "PeerLinks.swift",
             ]),
         layer(
             "HTTP",

@@ -21,6 +21,7 @@ extension Target {
             again.writeHeader(frame.type, bodyBytes: frame.body.count)
             again.writeBytes(frame.body)
         }
+        checkCalls(whole.frames)
         check(input.rest.starts(with: again.readableBytesView), "frames that are not what came")
         check(
             whole.error != nil || again.readableBytes + whole.pendingBytes == input.rest.count, "bytes were lost")
@@ -37,6 +38,21 @@ extension Target {
         let code = input.byte()
         guard let type = FrameType(rawValue: code) ?? FrameType(rawValue: 16 + code % 9) else { return }
         checkFrame(type, ByteBuffer(bytes: input.rest))
+    }
+}
+
+/// Whatever the parts are, no call is longer than they are together.
+private func checkCalls(_ frames: [Frames.Frame]) {
+    var calls = IncomingCalls()
+    var size = 0
+    for frame in frames where frame.type == .call || frame.type == .callAnswer {
+        guard let part = try? CallPart(type: frame.type, body: ByteBuffer(bytes: frame.body)) else { return }
+        size += part.bytes.readableBytes
+        do throws(FrameError) {
+            guard let taken = try calls.take(part) else { continue }
+            check(taken.bytes.count == size && taken.call == part.call && taken.end != .more, "\(taken) of \(size) bytes")
+        } catch { checkSentence(error.description) }
+        size = 0
     }
 }
 
@@ -87,6 +103,7 @@ private func checkFrame(_ type: FrameType, _ body: ByteBuffer) {
         case .ping: written.writeFrame(try Ping(body: body))
         case .pong: written.writeFrame(try Pong(body: body))
         case .report: written.writeFrame(report: Array(body.readableBytesView))
+        case .call, .callAnswer: written.writeFrame(try CallPart(type: type, body: body))
         case .refusal: return checkNoControls(String(decoding: body.readableBytesView, as: UTF8.self).printable)
         case .preVoteRequest, .preVoteResponse, .voteRequest, .voteResponse, .append, .appendResponse,
             .installSnapshot, .timeoutNow, .transferRequest:

@@ -4,21 +4,32 @@ import Antelope
 import Transactions
 
 extension Target {
-    /// A choice of the reader, then what it reads: a body of a client, a zlib stream, a packed transaction, or an answer of
-    /// nodeos.
+    /// A choice of the reader, then what it reads: a body of a client, a zlib stream, a packed transaction, an answer of
+    /// nodeos, or what peers tell each other of one.
     static let transactionBodies = Target("transaction-bodies", maxBytes: 16 << 10) { bytes in
         guard let choice = bytes.first else { return }
         let rest = Array(bytes.dropFirst())
         let calls = TransactionCall.allCases
-        switch Int(choice) % (calls.count + 3) {
+        switch Int(choice) % (calls.count + 4) {
         case calls.count: checkInflate(rest)
         case calls.count + 1: checkTransaction(rest)
         case calls.count + 2: checkReply(rest)
+        case calls.count + 3: checkPeerCall(rest)
         case let call:
             let body = TransactionBody(rest, of: calls[call])
             // What stands around it does not matter.
             check(TransactionBody(rest + [0x20], of: calls[call]) == body, "with a space behind it: \(text(rest))")
         }
+    }
+}
+
+private func checkPeerCall(_ bytes: [UInt8]) {
+    if let call = PeerCall(encoded: bytes) { check(call.encoded() == bytes, "\(call)") }
+    guard let outcome = TransactionTracker.Outcome(encoded: bytes) else { return }
+    let again = outcome.encoded()
+    switch outcome {
+    case .answered: check(again == bytes, "\(outcome)")
+    case .notTaken, .unknown: check(TransactionTracker.Outcome(encoded: again)?.encoded().first == bytes.first, "\(outcome)")
     }
 }
 

@@ -71,9 +71,6 @@ extension ErrorKind {
         name: "internal_error", status: 500, what: "This peer could not serve the request; its log says why.")
     public static let overloaded = ErrorKind(
         name: "overloaded", status: 503, what: "This peer has too much on its hands; nothing was done; send it again.")
-    public static let notProducing = ErrorKind(
-        name: "not_producing", status: 503,
-        what: "This peer's nodeos does not produce; it was not given the transaction; ask the leader.")
     public static let tooManyConnections = ErrorKind(
         name: "too_many_connections", status: 503,
         what: "All connections of this peer are taken; nothing was done; close some and try again.")
@@ -86,8 +83,8 @@ extension ErrorKind {
         [
             malformedRequest, malformedBlock, unauthorized, forbidden, notFound, blockNotFound, methodNotAllowed,
             requestTimeout, waitTimeout, transactionUnknown, bodyTooLarge, headersTooLarge, notLeader, noQuorum,
-            epochChanged, transferFailed, unknownPeer, outcomeUnknown, internalError, overloaded, notProducing,
-            tooManyConnections, unhealthy,
+            epochChanged, transferFailed, unknownPeer, outcomeUnknown, internalError, overloaded, tooManyConnections,
+            unhealthy,
         ] + CommitBlockReason.known.map(\.error)
 }
 

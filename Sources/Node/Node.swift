@@ -7,6 +7,7 @@ import NIOCore
 import ProducerHA
 import Raft
 import Storage
+import Transactions
 import Transport
 
 /// One running peer. Everything here happens on one event loop, which owns the replica and all its state.
@@ -447,6 +448,16 @@ extension Node: PeerLinksOwner {
         flags.report(report.edit, from: peer)
         nodeosReports[peer] = report.nodeos
         attachment?.foundGroup(Clock.now())
+    }
+
+    func received(call: [UInt8], from peer: PeerID) -> EventLoopFuture<[UInt8]> {
+        switch PeerCall(encoded: call) {
+        case .transaction(let call, let body): transactions.execute(call, body).map { $0.encoded() }
+        case nil:
+            eventLoop.makeSucceededFuture(
+                TransactionTracker.Outcome.notTaken("peer \(settings.raft.id) does not know this call: update its prodha")
+                    .encoded())
+        }
     }
 }
 

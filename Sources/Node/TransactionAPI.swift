@@ -17,9 +17,6 @@ extension NodeAPI {
 
     func takeTransaction(_ request: Request, _ call: TransactionCall) -> EventLoopFuture<Response> {
         let body = Array(request.body.readableBytesView)
-        if request.headers.contains(name: TransactionService.hopHeader) {
-            return node.transactions.execute(call, body).map { Response(hop: $0) }
-        }
         let wait: TransactionTracker.Wait
         switch request.query["wait"] {
         case nil, "committed": wait = .committed
@@ -48,18 +45,6 @@ extension NodeAPI {
 }
 
 extension TransactionService {
-    /// What another peer said that did not come from its nodeos.
-    static func refusal(_ answer: HTTPAnswer, of peer: PeerID) -> Outcome {
-        let error = try? ErrorDocument(json: answer.body.readableBytesView)
-        let why = error.map(\.message) ?? "peer \(peer) answered with status \(answer.status.code)"
-        switch error?.error.name {
-        case ErrorKind.notProducing.name, ErrorKind.overloaded.name, ErrorKind.tooManyConnections.name,
-            ErrorKind.notFound.name, ErrorKind.bodyTooLarge.name:
-            return .notTaken(why)
-        default: return .unknown(why)
-        }
-    }
-
     var document: StatusDocument.Transactions {
         let counters = tracker.counters
         return StatusDocument.Transactions(
@@ -93,17 +78,6 @@ extension TransactionService {
 }
 
 extension Response {
-    /// To the peer that handed it over.
-    fileprivate init(hop outcome: TransactionTracker.Outcome) {
-        switch outcome {
-        case .answered(let reply):
-            self = .json(HTTPResponseStatus(statusCode: reply.status), reply.body)
-            headers.add(name: TransactionService.replyHeader, value: "nodeos")
-        case .notTaken(let why): self = .error(.notProducing, message: why)
-        case .unknown(let why): self = .error(.outcomeUnknown, message: why)
-        }
-    }
-
     fileprivate init(_ answer: TransactionTracker.Answer) {
         switch answer {
         case .nodeos(let reply): self = .json(HTTPResponseStatus(statusCode: reply.status), reply.body)

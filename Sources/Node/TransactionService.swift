@@ -6,6 +6,7 @@ import NIOCore
 import ProducerHA
 import Raft
 import Transactions
+import Transport
 
 /// Carries out what `TransactionTracker` decides: hand-overs to the nodeos of the leader, answers and one timer. Everything
 /// happens on the node's event loop.
@@ -16,7 +17,7 @@ final class TransactionService {
     /// How long nodeos may take for one. While it is paused it does not answer at all.
     static let nodeosTime = TimeAmount.seconds(5)
     /// The same by way of another peer.
-    static let peerTime = TimeAmount.milliseconds(5500)
+    static let peerTime = Duration.milliseconds(5500)
     /// Largest answer of nodeos that is read, in bytes: a trace may be long.
     static let longestReply = 8 << 20
     /// Transactions that are with this peer's nodeos at once: those of three peers that each hand over as many as they may.
@@ -251,31 +252,19 @@ final class TransactionService {
         return raft.role == .leader && raft.term == term && node.obstacle(at: Clock.now()) == nil
     }
 
-    /// Marks what one peer hands to another: it goes to that peer's nodeos or nowhere.
-    static let hopHeader = "prodha-hop"
-    /// Marks an answer that is nodeos's own.
-    static let replyHeader = "prodha-reply"
-
+    /// Gives a transaction to the leader, which gives it to its nodeos.
     private func forward(_ call: TransactionCall, _ body: [UInt8], to peer: PeerID) -> EventLoopFuture<Outcome> {
         let loop = node.eventLoop
-        guard let api = node.settings.peer(peer)?.api else {
-            return loop.makeSucceededFuture(.notTaken("peer \(peer) is not in this peer's configuration"))
-        }
-        var url = HTTPURL(api)
-        url.target = call.path
-        let request = HTTPCall(
-            .POST, url, headers: ["content-type": "application/json", Self.hopHeader: "1"],
-            body: ByteBuffer(bytes: body), timeout: Self.peerTime, maxAnswerBytes: Self.longestReply,
-            repetition: .harmless)
+        guard let links = node.links else { return loop.makeSucceededFuture(.notTaken("this peer has no links yet")) }
         let promise = loop.makePromise(of: Outcome.self)
-        http.send(request).assumeIsolated().whenComplete { result in
+        let question = PeerCall.transaction(call, body: body).encoded()
+        links.call(question, to: peer, timeout: Self.peerTime).assumeIsolated().whenComplete { result in
             switch result {
-            case .success(let answer) where answer.headers.contains(name: Self.replyHeader):
+            case .success(let answer):
                 promise.succeed(
-                    .answered(
-                        NodeosReply(status: Int(answer.status.code), body: Array(answer.body.readableBytesView))))
-            case .success(let answer): promise.succeed(Self.refusal(answer, of: peer))
-            case .failure(let error): promise.succeed(Self.outcome(error, of: "peer \(peer)"))
+                    Outcome(encoded: answer) ?? .unknown("peer \(peer) gave an answer that this one cannot read"))
+            case .failure(CallError.notDelivered(let why)): promise.succeed(.notTaken("peer \(peer): \(why)"))
+            case .failure(let error): promise.succeed(.unknown("peer \(peer): \(error)"))
             }
         }
         return promise.futureResult

@@ -6,7 +6,7 @@
 // Pure: no I/O, no clock, no threads. Events and the time go into TransactionTracker, actions come out.
 // May import Antelope and Raft (for Instant), and zlib through CZlib.
 //
-// Read in this order: TransactionCall, NodeosVerdict, CommittedTransactions, TrackerEvents, TransactionTracker.
+// Read in this order: TransactionCall, NodeosVerdict, CommittedTransactions, TrackerEvents, TransactionTracker, PeerCall.
 
 import Antelope
 

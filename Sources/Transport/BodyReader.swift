@@ -90,6 +90,12 @@ struct BodyReader {
         return text
     }
 
+    /// Whatever is left, without a copy.
+    mutating func slice() throws(FrameError) -> ByteBuffer {
+        guard let slice = bytes.readSlice(length: bytes.readableBytes) else { throw .truncated }
+        return slice
+    }
+
     /// Whatever is left.
     mutating func rest() -> [UInt8] { bytes.readBytes(length: bytes.readableBytes) ?? [] }
 

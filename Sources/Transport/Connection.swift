@@ -46,9 +46,14 @@ final class Connection: ChannelInboundHandler {
     private var queuedAtMost = 0
     private var writtenSinceFlush = 0
 
+    private let calls: Calls
+    /// What both sides speak.
+    private(set) var wireVersion = Greeting.oldestWireVersion
+
     init(role: Role, links: PeerLinks) {
         self.role = role
         self.links = links
+        calls = Calls(eventLoop: links.eventLoop)
         if case .dialed(let peer) = role { self.peer = peer }
     }
 
@@ -168,6 +173,7 @@ final class Connection: ChannelInboundHandler {
             return refuse(mismatch)
         }
         self.reader.maxBodyBytes = limits.maxFrameBytes
+        wireVersion = head.commonWireVersion ?? wireVersion
         phase = .up(theirs.sender)
         upSince = .now()
         timer?.cancel()
@@ -193,6 +199,11 @@ final class Connection: ChannelInboundHandler {
                 throw .tooLong(bytes: frame.body.readableBytes, limit: LinkLimits.maxReportBytes)
             }
             links.received(report: Array(frame.body.readableBytesView), from: peer)
+        case .call, .callAnswer:
+            guard wireVersion >= Calls.firstWireVersion else { throw .unexpected(frame.type) }
+            try calls.receive(
+                try CallPart(type: frame.type, body: frame.body),
+                carryOut: { links.received(call: $0, from: peer) }, send: { [weak self] in self?.sendCalls() })
         case .preVoteRequest, .preVoteResponse, .voteRequest, .voteResponse, .append, .appendResponse, .installSnapshot,
             .timeoutNow, .transferRequest:
             guard let message = try Message(type: frame.type, body: frame.body) else { throw .unexpected(frame.type) }
@@ -288,6 +299,31 @@ final class Connection: ChannelInboundHandler {
         guard writtenSinceFlush > 0 else { return }
         writtenSinceFlush = 0
         context?.flush()
+        sendCalls()
+    }
+
+    // MARK: - Calls
+
+    /// Asks the other side's owner. Fails with a `CallError`.
+    func ask(_ bytes: [UInt8], timeout: Duration) -> EventLoopFuture<[UInt8]> {
+        defer { sendCalls() }
+        return calls.ask(bytes, timeout: timeout)
+    }
+
+    /// Sends of calls and answers what the socket takes now. The rest goes on when it takes more.
+    private func sendCalls() {
+        while isUp, let channel = context?.channel, channel.isWritable, writtenSinceFlush < 2 * CallPart.mostBytes,
+            let part = calls.nextPart()
+        {
+            guard write(bodyBytes: part.bodyBytes, { $0.writeFrame(part) }) else {
+                return end("a part of a call cannot be sent: \(queuedBytes) bytes wait already")
+            }
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        sendCalls()
+        context.fireChannelWritabilityChanged()
     }
 
     // MARK: - Ending
@@ -303,6 +339,7 @@ final class Connection: ChannelInboundHandler {
         failure = "refused: \(reason)"
         schedule(after: limits.refusalTimeout) { $0.end($0.failure ?? "refused") }
         if wasUp, let peer {
+            calls.end(reason)
             links.admit(self)
             links.lost(self, to: peer, reason: "refused: \(reason)")
         }
@@ -312,7 +349,7 @@ final class Connection: ChannelInboundHandler {
     func end(_ reason: String) {
         guard phase != .ended else { return }
         let phase = self.phase
-        shut()
+        shut(reason)
         switch phase {
         case .up(let peer): links.lost(self, to: peer, reason: reason)
         case .refusing: break
@@ -325,11 +362,12 @@ final class Connection: ChannelInboundHandler {
 
     /// Closes the connection without a word to anyone.
     @discardableResult
-    func shut() -> EventLoopFuture<Void>? {
+    func shut(_ reason: String = "this peer stops") -> EventLoopFuture<Void>? {
         phase = .ended
         timer?.cancel()
         timer = nil
         lastPing = nil
+        calls.end(reason)
         guard let channel = context?.channel else { return nil }
         channel.close(mode: .all, promise: nil)
         return channel.closeFuture

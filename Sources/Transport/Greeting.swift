@@ -3,8 +3,8 @@ import Raft
 
 /// The first thing that two peers tell each other on a connection: who they are, and what both must agree about.
 public struct Greeting: Hashable, Sendable {
-    /// The wire version that this software speaks, and the oldest one that it still understands.
-    public static let currentWireVersion: UInt16 = 1
+    /// The wire version that this software speaks, and the oldest one that it still understands. Version 2 has calls.
+    public static let currentWireVersion: UInt16 = 2
     public static let oldestWireVersion: UInt16 = 1
 
     public var wireVersion = Self.currentWireVersion

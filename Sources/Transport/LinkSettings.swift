@@ -1,5 +1,5 @@
 // The Transport layer: the links between the peers of one group. It carries the consensus core's messages, and small
-// reports, over one TCP connection per pair of peers: framing, greeting, TLS, reconnecting by itself, and a bound on
+// reports, and calls, over one TCP connection per pair of peers: framing, greeting, TLS, reconnecting by itself, and a bound on
 // every queue, size and wait. A message may be lost, never changed, split or put out of order: Raft makes up for the rest.
 //
 // Everything runs on the one event loop that also owns the core: a message is encoded and decoded there, without locks
@@ -7,7 +7,8 @@
 //
 // It may import Raft, swift-nio, swift-nio-ssl and swift-log. It decides nothing about elections, regions or blocks.
 //
-// Read in this order: LinkSettings, Greeting, Frame, MessageEncoding, PeerLinks, Connection, PeerCertificate.
+// Read in this order: LinkSettings, Greeting, Frame, MessageEncoding, CallParts, Calls, PeerLinks, Connection,
+// PeerCertificate.
 import NIOCore
 import Raft
 
@@ -75,6 +76,12 @@ public struct LinkLimits: Sendable {
     static let maxRefusalBytes = 1 << 10
     /// An opaque report.
     public static let maxReportBytes = 64 << 10
+    /// A call or an answer.
+    public static let maxCallBytes = 9 << 20
+    /// Bytes of calls and answers that wait to be sent on one link, and of the other side's calls that wait for an answer.
+    static let maxCallBytesQueued = 32 << 20
+    /// Calls of the other side that wait for an answer.
+    static let maxCalls = 256
 
     /// The body of a frame once a link stands. 4 KiB to 1 GiB, and the same on all peers: what is larger does not travel.
     public var maxFrameBytes = 24 << 20

@@ -100,7 +100,7 @@ extension Message {
     init?(type: FrameType, body: ByteBuffer) throws(FrameError) {
         var reader = BodyReader(body)
         switch type {
-        case .greeting, .refusal, .ping, .pong, .report: return nil
+        case .greeting, .refusal, .ping, .pong, .report, .call, .callAnswer: return nil
         case .preVoteRequest: self = .preVoteRequest(try reader.voteRequest())
         case .voteRequest: self = .voteRequest(try reader.voteRequest())
         case .preVoteResponse:

@@ -16,6 +16,9 @@ public protocol PeerLinksOwner: AnyObject {
     func received(_ message: Message, from peer: PeerID)
     /// An opaque status report of at most `LinkLimits.maxReportBytes`.
     func received(report: [UInt8], from peer: PeerID)
+    /// The other peer asks something, in at most `LinkLimits.maxCallBytes`. The answer is as long at most, and may take its
+    /// time: the other one waits as long as it likes.
+    func received(call: [UInt8], from peer: PeerID) -> EventLoopFuture<[UInt8]>
 }
 
 /// The links from one peer to all others of its group. They make and mend themselves. Confined to one event loop: every
@@ -192,6 +195,23 @@ public final class PeerLinks {
     /// Queues a report. One above `LinkLimits.maxReportBytes` is dropped.
     public func send(report: [UInt8], to peer: PeerID) {
         send(bodyBytes: report.count, limit: LinkLimits.maxReportBytes, to: peer) { $0.writeFrame(report: report) }
+    }
+
+    /// Asks the other peer's owner, with at most `LinkLimits.maxCallBytes`. Fails with a `CallError`, within `timeout` in any
+    /// case. Calls and answers give way to messages.
+    public func call(_ bytes: [UInt8], to peer: PeerID, timeout: Duration) -> EventLoopFuture<[UInt8]> {
+        eventLoop.preconditionInEventLoop()
+        guard let remote = remotes[peer] else { preconditionFailure("peer \(peer) is not another member of the group") }
+        guard let connection = remote.connection else {
+            let why = remote.status.lastFailure.map { ": \($0)" } ?? ""
+            return eventLoop.makeFailedFuture(CallError.notDelivered("there is no link to peer \(peer)\(why)"))
+        }
+        guard connection.wireVersion >= Calls.firstWireVersion else {
+            return eventLoop.makeFailedFuture(
+                CallError.notDelivered(
+                    "peer \(peer) speaks wire version \(connection.wireVersion), which has no calls: update its prodha"))
+        }
+        return connection.ask(bytes, timeout: timeout)
     }
 
     private func send(bodyBytes: Int, limit: Int, to peer: PeerID, _ fill: (inout ByteBuffer) -> Void) {
@@ -433,6 +453,13 @@ public final class PeerLinks {
     func received(report: [UInt8], from peer: PeerID) {
         guard isRunning else { return }
         owner?.received(report: report, from: peer)
+    }
+
+    func received(call: [UInt8], from peer: PeerID) -> EventLoopFuture<[UInt8]> {
+        guard isRunning, let owner else {
+            return eventLoop.makeFailedFuture(CallError.notDelivered("this peer stops"))
+        }
+        return owner.received(call: call, from: peer)
     }
 
     /// Logs it, unless the same was said a moment ago.

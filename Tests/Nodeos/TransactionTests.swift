@@ -303,12 +303,6 @@ extension Guarded {
                 try await peer.call(
                     "POST", "/v1/chain/push_transaction", body: [UInt8](repeating: 32, count: (2 << 20) + 1)
                 ).error(413, "body_too_large")
-                // What another peer hands over goes to this one's nodeos or nowhere.
-                let producer = try await chain.producer()
-                let follower = try #require(chain.others(than: producer).first)
-                try await follower.peer.call(
-                    "POST", "/v1/chain/send_transaction", headers: [("prodha-hop", "1")], body: Array("{}".utf8)
-                ).error(503, "not_producing")
             }
         }
     }

@@ -19,6 +19,10 @@ private func decode(_ frame: FrameReader.Frame) throws(FrameError) -> Decoded {
     case .greeting: return .greeting(try Greeting(body: frame.body))
     case .ping: return .ping(try Ping(body: frame.body))
     case .pong: return .pong(try Pong(body: frame.body))
+    case .call, .callAnswer:
+        var buffer = ByteBuffer()
+        buffer.writeFrame(try CallPart(type: frame.type, body: frame.body))
+        return .bytes(Array(buffer.readableBytesView.dropFirst(FrameType.headerBytes)))
     case .refusal, .report: return .bytes(Array(frame.body.readableBytesView))
     default:
         guard let message = try Message(type: frame.type, body: frame.body) else { throw .unexpected(frame.type) }

@@ -53,6 +53,8 @@ final class TestPeer: PeerLinksOwner {
     var greetings: [PeerID: Greeting] = [:]
     var messages: [Message] = []
     var reports: [[UInt8]] = []
+    var calls: [[UInt8]] = []
+    var onCall: ([UInt8]) -> EventLoopFuture<[UInt8]> = { _ in preconditionFailure("nobody asks here") }
     /// Lets a test act from within a callback.
     var onMessage: (Message) -> Void = { _ in }
     /// The owner must never be called from within its own call.
@@ -95,6 +97,13 @@ final class TestPeer: PeerLinksOwner {
     }
 
     func received(report: [UInt8], from peer: PeerID) { reports.append(report) }
+
+    func received(call: [UInt8], from peer: PeerID) -> EventLoopFuture<[UInt8]> {
+        precondition(!isCalling)
+        events.append("call of \(call.count)")
+        calls.append(call)
+        return onCall(call)
+    }
 }
 
 /// The outside of a `TestPeer`: reaches it from a test's own task.
