@@ -50,7 +50,8 @@ private func checkCalls(_ frames: [Frames.Frame]) {
         size += part.bytes.readableBytes
         do throws(FrameError) {
             guard let taken = try calls.take(part) else { continue }
-            check(taken.bytes.count == size && taken.call == part.call && taken.end != .more, "\(taken) of \(size) bytes")
+            check(
+                taken.bytes.count == size && taken.call == part.call && taken.end != .more, "\(taken) of \(size) bytes")
         } catch { checkSentence(error.description) }
         size = 0
     }

@@ -29,7 +29,8 @@ private func checkPeerCall(_ bytes: [UInt8]) {
     let again = outcome.encoded()
     switch outcome {
     case .answered: check(again == bytes, "\(outcome)")
-    case .notTaken, .unknown: check(TransactionTracker.Outcome(encoded: again)?.encoded().first == bytes.first, "\(outcome)")
+    case .notTaken, .unknown:
+        check(TransactionTracker.Outcome(encoded: again)?.encoded().first == bytes.first, "\(outcome)")
     }
 }
 

@@ -455,8 +455,10 @@ extension Node: PeerLinksOwner {
         case .transaction(let call, let body): transactions.execute(call, body).map { $0.encoded() }
         case nil:
             eventLoop.makeSucceededFuture(
-                TransactionTracker.Outcome.notTaken("peer \(settings.raft.id) does not know this call: update its prodha")
-                    .encoded())
+                TransactionTracker.Outcome.notTaken(
+                    "peer \(settings.raft.id) does not know this call: update its prodha"
+                )
+                .encoded())
         }
     }
 }

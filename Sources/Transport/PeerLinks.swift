@@ -209,7 +209,8 @@ public final class PeerLinks {
         guard connection.wireVersion >= Calls.firstWireVersion else {
             return eventLoop.makeFailedFuture(
                 CallError.notDelivered(
-                    "peer \(peer) speaks wire version \(connection.wireVersion), which has no calls: update its prodha"))
+                    "peer \(peer) speaks wire version \(connection.wireVersion), which has no calls: update its prodha")
+            )
         }
         return connection.ask(bytes, timeout: timeout)
     }

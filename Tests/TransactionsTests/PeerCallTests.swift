@@ -27,7 +27,8 @@ import Transactions
         #expect(PeerCall.transaction(.sendTransaction2, body: [7]).encoded() == [1, 3, 7])
         #expect(TransactionTracker.Outcome.notTaken("a").encoded() == [1, 0x61])
         #expect(TransactionTracker.Outcome.unknown("a").encoded() == [2, 0x61])
-        #expect(TransactionTracker.Outcome.answered(NodeosReply(status: 0x1f4, body: [7])).encoded() == [3, 0xf4, 1, 7])
+        #expect(
+            TransactionTracker.Outcome.answered(NodeosReply(status: 0x1f4, body: [7])).encoded() == [3, 0xf4, 1, 7])
     }
 
     @Test func whatIsNotKnownIsNotGuessed() {
