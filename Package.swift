@@ -49,6 +49,11 @@ let layers: [Target] = [
             "Antelope", "CZlib", "Raft", product("DequeModule", "swift-collections"),
             product("HeapModule", "swift-collections"),
         ]),
+    .target(
+        name: "Queue",
+        dependencies: [
+            "Antelope", "Keys", "Raft", "Transactions", product("DequeModule", "swift-collections"),
+        ]),
     .target(name: "API"),
     .target(
         name: "Node",
@@ -114,6 +119,7 @@ let tests: [Target] = [
             product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
     .testTarget(name: "TransactionsTests", dependencies: ["Antelope", "CZlib", "Raft", "Transactions"]),
+    .testTarget(name: "QueueTests", dependencies: ["Antelope", "Keys", "Queue", "Raft", "Transactions"]),
     .testTarget(
         name: "NodeTests",
         dependencies: ["Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions"]),

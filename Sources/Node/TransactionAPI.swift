@@ -120,19 +120,6 @@ extension Response {
     }
 }
 
-extension CommittedTransaction {
-    /// As nodeos answers, without the trace, which no nodeos told this peer.
-    fileprivate var inNodeosForm: String {
-        let time = block.slot.description.dropLast()
-        return """
-            {"transaction_id":"\(receipt.id)","processed":{"id":"\(receipt.id)","block_num":\(block.number),\
-            "block_time":"\(time)","producer_block_id":"\(block.id.hex)","receipt":{"status":"\(receipt.status.jsonName)",\
-            "cpu_usage_us":\(receipt.cpuUsage),"net_usage_words":\(receipt.netUsage)}},\
-            "block_num":\(block.number),"block_id":"\(block.id.hex)"}
-            """
-    }
-}
-
 extension TransactionTracker.Expired {
     /// As nodeos says it of a transaction that it did not take because of its age.
     fileprivate var inNodeosForm: String {

@@ -82,6 +82,11 @@ public struct CommittedBlock: Hashable, Sendable {
 public struct CommittedTransaction: Hashable, Sendable {
     public var block: CommittedBlock.Reference
     public var receipt: CommittedBlock.Receipt
+
+    public init(block: CommittedBlock.Reference, receipt: CommittedBlock.Receipt) {
+        self.block = block
+        self.receipt = receipt
+    }
 }
 
 /// The transactions of the latest committed blocks, by id. What it says is true of the blocks from `first` on, without a
@@ -163,5 +168,18 @@ public struct CommittedTransactions: Sendable {
         }
         firstPlace += 1
         receiptCount -= block.receipts.count
+    }
+}
+
+extension CommittedTransaction {
+    /// As nodeos answers, without the trace, which no nodeos told this peer.
+    public var inNodeosForm: String {
+        let time = block.slot.description.dropLast()
+        return """
+            {"transaction_id":"\(receipt.id)","processed":{"id":"\(receipt.id)","block_num":\(block.number),\
+            "block_time":"\(time)","producer_block_id":"\(block.id.hex)","receipt":{"status":"\(receipt.status.jsonName)",\
+            "cpu_usage_us":\(receipt.cpuUsage),"net_usage_words":\(receipt.netUsage)}},\
+            "block_num":\(block.number),"block_id":"\(block.id.hex)"}
+            """
     }
 }

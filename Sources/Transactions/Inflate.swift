@@ -41,7 +41,7 @@ public enum Inflate {
 
 extension UnpackedTransaction {
     /// Reads a packed transaction, compressed or not.
-    init?(_ bytes: ArraySlice<UInt8>, _ compression: PackedTransaction.Compression) {
+    public init?(_ bytes: ArraySlice<UInt8>, _ compression: PackedTransaction.Compression) {
         switch compression {
         case .none: self.init(unpacking: bytes)
         case .zlib:

@@ -81,14 +81,18 @@ extension NodeosReply {
     /// The answer with the block's number and id added as its last members; all else stays as nodeos wrote it. nil unless
     /// it is an object.
     public func adding(_ block: CommittedBlock.Reference) -> NodeosReply? {
+        adding(#""block_num":\#(block.number),"block_id":"\#(block.id.hex)""#)
+    }
+
+    /// The same with any members.
+    public func adding(_ members: String) -> NodeosReply? {
         func isText(_ byte: UInt8) -> Bool { ![0x20, 0x09, 0x0a, 0x0d].contains(byte) }
         guard let end = body.lastIndex(where: isText), body[end] == UInt8(ascii: "}"),
             let before = body[..<end].last(where: isText)
         else { return nil }
         var reply = self
         let comma = before == UInt8(ascii: "{") ? "" : ","
-        reply.body.replaceSubrange(
-            end..., with: #"\#(comma)"block_num":\#(block.number),"block_id":"\#(block.id.hex)"}"#.utf8)
+        reply.body.replaceSubrange(end..., with: "\(comma)\(members)}".utf8)
         return reply
     }
 }

@@ -14,22 +14,24 @@ private let permitted: [String: Set<String>] = [
     "HTTP": [],
     "Gate": ["Raft", "Antelope", "Keys", "ProducerHA", "HTTP"],
     "Transactions": ["Raft", "Antelope", "CZlib"],
+    "Queue": ["Raft", "Antelope", "Keys", "Transactions"],
+    "AMQP": ["CRabbitMQ"],
     "API": [],
     "Node": [
         "Configuration", "Raft", "Antelope", "Keys", "ProducerHA", "Storage", "Transport", "HTTP", "Gate",
-        "Transactions", "API",
+        "Transactions", "Queue", "AMQP", "API",
     ],
     "Operations": ["Configuration", "HTTP", "API"],
     "Lab": ["Antelope", "Keys", "HTTP", "API"],
     "prodha": ["Configuration", "Node", "Operations", "Lab"],
 ]
 
-private let systemLibraries: Set<String> = ["CSQLite", "CSecp256k1", "CYAML", "CZlib"]
+private let systemLibraries: Set<String> = ["CSQLite", "CSecp256k1", "CYAML", "CZlib", "CRabbitMQ"]
 
 /// What the pure layers may use from outside: nothing that does I/O, knows a clock or starts a thread.
 private let permittedOutside: [String: Set<String>] = [
     "Raft": ["DequeModule"], "Antelope": ["Crypto"], "Keys": ["Crypto"], "ProducerHA": [],
-    "Transactions": ["DequeModule", "HeapModule"], "API": ["FoundationEssentials"],
+    "Transactions": ["DequeModule", "HeapModule"], "Queue": ["DequeModule"], "API": ["FoundationEssentials"],
 ]
 
 private let sources = URL(fileURLWithPath: #filePath)
