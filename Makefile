@@ -1,7 +1,7 @@
 # The commands: `make demo` shows a group at work, `make demo-nodeos` one with real nodeos, `make test` checks everything.
 # Both install the Debian packages they need where they may (root or sudo), else they say which to install.
 
-PACKAGES := libreadline-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev faketime
+PACKAGES := libreadline-dev librabbitmq-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev faketime
 SWIFT ?= swift
 # How much of what is random: seeds of the simulator, rounds of the tests, seconds of fuzzing. More by hand:
 # make test SEEDS=20000 ROUNDS=10 SECONDS=600

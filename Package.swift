@@ -29,6 +29,13 @@ let layers: [Target] = [
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
             product("NIOTLS", "swift-nio"),
         ]),
+    .systemLibrary(name: "CRabbitMQ", providers: [.apt(["librabbitmq-dev"])]),
+    .target(
+        name: "AMQP",
+        dependencies: [
+            "CRabbitMQ", product("Logging", "swift-log"), product("NIOConcurrencyHelpers", "swift-nio"),
+            product("NIOCore", "swift-nio"),
+        ]),
     .target(
         name: "HTTP",
         dependencies: [
@@ -58,8 +65,8 @@ let layers: [Target] = [
     .target(
         name: "Node",
         dependencies: [
-            "API", "Antelope", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Raft", "Storage", "Transactions",
-            "Transport",
+            "AMQP", "API", "Antelope", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Queue", "Raft", "Storage",
+            "Transactions", "Transport",
             product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
             product("NIOConcurrencyHelpers", "swift-nio"),
@@ -125,9 +132,21 @@ let tests: [Target] = [
         dependencies: ["Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .target(name: "Harness", dependencies: ["Antelope", "Keys"], path: "Tests/Harness"),
+    .target(
+        name: "BrokerHarness",
+        dependencies: ["CRabbitMQ", "Harness", product("NIOConcurrencyHelpers", "swift-nio")],
+        path: "Tests/BrokerHarness"),
+    .testTarget(
+        name: "AMQPTests",
+        dependencies: [
+            "AMQP", "BrokerHarness", "CRabbitMQ", "Harness", product("Logging", "swift-log"),
+            product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
+            product("NIOPosix", "swift-nio"),
+        ]),
     .testTarget(name: "AcceptanceTests", dependencies: ["Antelope", "Harness"], path: "Tests/Acceptance"),
     .testTarget(
-        name: "NodeosTests", dependencies: ["Antelope", "Harness", "Keys", product("Crypto", "swift-crypto")],
+        name: "NodeosTests",
+        dependencies: ["Antelope", "BrokerHarness", "Harness", "Keys", product("Crypto", "swift-crypto")],
         path: "Tests/Nodeos", exclude: ["README.md", "config.ini", "genesis.json", "get-nodeos"]),
     .target(name: "CSimulatedDisk", dependencies: ["CSQLite"], path: "Tests/CSimulatedDisk"),
     .target(name: "SimulatedDisk", dependencies: ["CSimulatedDisk", "CSQLite"], path: "Tests/SimulatedDisk"),

@@ -12,7 +12,7 @@ let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=fuzzer,address", "-use-l
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
 
-/// A layer of ours. `Layers` is a link to the project's `Sources`.
+/// A layer of ours. `Layers` is a link to the project's `Sources`, which `Fuzz/run` makes.
 func layer(_ name: String, _ dependencies: [Target.Dependency], without: [String] = []) -> Target {
     .target(name: name, dependencies: dependencies, path: "Layers/\(name)", exclude: without, swiftSettings: checked)
 }

@@ -97,10 +97,13 @@ extension StatusDocument {
         public var repeated: UInt64
         /// The oldest block whose transactions are known here; null: none is.
         @Nullable public var knownFromBlockNum: UInt32?
+        /// null: none is configured.
+        @Nullable public var queue: Queue?
 
         public init(
             waiting: Int, waitingBytes: Int, handedIn: UInt64, committed: UInt64, rejected: UInt64, expired: UInt64,
-            unknown: UInt64, overloaded: UInt64, repeated: UInt64, knownFromBlockNum: UInt32?
+            unknown: UInt64, overloaded: UInt64, repeated: UInt64, knownFromBlockNum: UInt32?,
+            queue: Queue? = nil
         ) {
             self.waiting = waiting
             self.waitingBytes = waitingBytes
@@ -112,13 +115,73 @@ extension StatusDocument {
             self.overloaded = overloaded
             self.repeated = repeated
             self.knownFromBlockNum = knownFromBlockNum
+            self.queue = queue
         }
 
         private enum CodingKeys: String, CodingKey {
-            case waiting, committed, rejected, expired, unknown, overloaded, repeated
+            case waiting, committed, rejected, expired, unknown, overloaded, repeated, queue
             case waitingBytes = "waiting_bytes"
             case handedIn = "handed_in"
             case knownFromBlockNum = "known_from_block_num"
+        }
+    }
+}
+
+extension StatusDocument {
+    /// The message queue that transactions come from. Counts begin with the process, on this peer.
+    public struct Queue: Codable, Hashable, Sendable {
+        public enum State: String, Codable, Hashable, Sendable, CaseIterable {
+            /// Another peer's turn, or nobody's: this peer does not produce.
+            case idle
+            case connecting
+            case consuming
+            /// It should be consumed, and cannot be: see `reason`. Tried again and again.
+            case failing
+        }
+
+        public var name: String
+        /// The broker's address, without the password.
+        public var broker: String
+        /// `received`, `executed` or `in_block`.
+        public var ackMode: String
+        public var state: State
+        /// null unless failing.
+        @Nullable public var reason: String?
+        /// Delivered, and not done.
+        public var waiting: Int
+        public var delivered: UInt64
+        /// Of those, delivered before, to this or another peer.
+        public var redelivered: UInt64
+        public var committed: UInt64
+        /// nodeos said no, or they expired; answered with the error.
+        public var failed: UInt64
+        /// No transaction; dropped.
+        public var rejected: UInt64
+        /// Given back at the end of a session.
+        public var requeued: UInt64
+
+        public init(
+            name: String, broker: String, ackMode: String, state: State, reason: String?, waiting: Int,
+            delivered: UInt64, redelivered: UInt64, committed: UInt64, failed: UInt64, rejected: UInt64,
+            requeued: UInt64
+        ) {
+            self.name = name
+            self.broker = broker
+            self.ackMode = ackMode
+            self.state = state
+            self.reason = reason
+            self.waiting = waiting
+            self.delivered = delivered
+            self.redelivered = redelivered
+            self.committed = committed
+            self.failed = failed
+            self.rejected = rejected
+            self.requeued = requeued
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case name, broker, state, reason, waiting, delivered, redelivered, committed, failed, rejected, requeued
+            case ackMode = "ack_mode"
         }
     }
 }

@@ -84,6 +84,8 @@ public struct Configuration: Hashable, Sendable {
     public var dataDirectory: String
     /// The `nodeos` block.
     public var nodeos: NodeosSettings
+    /// The `amqp` block; nil when there is none.
+    public var amqp: QueueSettings?
 
     /// This peer's own entry.
     public var selfPeer: Peer? { peers.first { $0.id == selfID } }

@@ -128,6 +128,7 @@ private struct Assembly {
         let apiListen = selfPeer.flatMap { LocalRules.apiListen(api, selfPeer: $0) }
         // Without knowing which peer this is, the written address is still checked.
         let nodeos = NodeosRules.settings(root, apiListen: apiListen ?? api.listen, checks: checks)
+        let amqp = QueueRules.settings(root, hasNodeos: nodeos.settings.http != nil, checks: checks)
         if let selfPeer, let apiListen {
             collisions(root, api, selfPeer, apiListen, nodeos.listeners)
         }
@@ -156,7 +157,7 @@ private struct Assembly {
             returnGate: returnGate == 0 ? nil : .milliseconds(returnGate), tls: tls, requireTLS: requireTLS,
             regionName: regionName, regions: regions, apiListen: apiListen, apiTLS: api.tls,
             tokenFile: api.tokenFile, readTokenFile: api.readTokenFile, dataDirectory: dataDirectory,
-            nodeos: nodeos.settings)
+            nodeos: nodeos.settings, amqp: amqp)
     }
 
     private func selfID(_ root: ObjectReader, ids: [Int]?) -> Int? {

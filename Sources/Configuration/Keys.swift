@@ -17,7 +17,8 @@ struct KnownKeys: Sendable {
             "server_key_file", "root_cert_file", "allowed_ssl_subject_names",
         ],
         extensions: [
-            "region", "regions", "api", "require_tls", "data_dir", "nodeos", "return_gate_ms", "max_clock_drift",
+            "region", "regions", "api", "require_tls", "data_dir", "nodeos", "amqp", "return_gate_ms",
+            "max_clock_drift",
         ])
     static let peer = KnownKeys(taurus: ["id", "address", "listening_port"], extensions: ["api"])
     static let region = KnownKeys(extensions: ["name", "peers"])
@@ -28,10 +29,16 @@ struct KnownKeys: Sendable {
     static let p2p = KnownKeys(extensions: ["node", "listen", "peers", "local_listen"])
     static let signer = KnownKeys(extensions: ["listen", "public_key", "key_file", "keosd_url"])
 
+    static let amqp = KnownKeys(extensions: [
+        "address", "queue", "queue_size", "retry_timeout_us", "retry_interval_us", "ack_mode", "root_cert_file",
+        "cert_file", "key_file",
+    ])
+
     /// Where each kind of object stands, for a key that is right but in the wrong place.
     static let places: [(path: String, keys: KnownKeys)] = [
         ("the top level", root), ("peers[]", peer), ("regions[]", region), ("regions[].peers[]", regionPeer),
         ("api", api), ("api.tls", apiTLS), ("nodeos", nodeos), ("nodeos.p2p", p2p), ("nodeos.signer", signer),
+        ("amqp", amqp),
     ]
 
     /// What to do about a key that is not known here.

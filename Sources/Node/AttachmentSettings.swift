@@ -68,12 +68,13 @@ struct AttachmentSettings {
 /// Why this peer cannot stand beside its nodeos.
 enum AttachmentError: Error, CustomStringConvertible {
     case key(String)
+    case queue(String)
     case guardedAlready(String)
     case cannotLock(String)
 
     var description: String {
         switch self {
-        case .key(let text): text
+        case .key(let text), .queue(let text): text
         case .cannotLock(let reason): "whether another prodha guards this nodeos cannot be found out: \(reason)"
         case .guardedAlready(let url):
             "another prodha of this machine guards the nodeos at \(url); two would give it two signatures. End that one, "

@@ -90,6 +90,7 @@ public enum Daemon {
                 let halt = DebugHalt(environment["PRODHA_HALT_AT"])
                 node.attach(try NodeosAttachment(attachment, node: node, halt: halt))
             }
+            if let queue = configuration.amqp { node.transactions.attach(try QueueService(queue, node: node)) }
             mailbox.node = NIOLoopBound(node, eventLoop: eventLoop)
             let links = PeerLinks(
                 eventLoop: eventLoop, settings: settings.links, owner: node, logger: logger,

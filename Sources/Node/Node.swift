@@ -154,6 +154,7 @@ final class Node {
     }
 
     func nodeosChanged(to status: NodeosStatus) {
+        transactions.follow()
         attachment?.foundGroup(Clock.now())
         // Each block is behind for some milliseconds.
         switch status.condition {
@@ -342,6 +343,7 @@ final class Node {
             attachment.foundGroup(now)
             if let status = attachment.driver?.status, !attachment.isWell { tellNodeos(status) }
         }
+        transactions.follow()
         let late = leadershipWaiters.filter { $0.deadline <= now }
         leadershipWaiters.removeAll { $0.deadline <= now }
         for waiter in late { waiter.promise.succeed(.stillFollows(replica.raft.leader)) }

@@ -51,7 +51,7 @@ extension TransactionService {
             waiting: tracker.waiting, waitingBytes: tracker.waitingBytes, handedIn: counters.handedIn,
             committed: counters.committed, rejected: counters.rejected, expired: counters.expired,
             unknown: counters.unknown, overloaded: counters.overloaded, repeated: counters.repeated,
-            knownFromBlockNum: tracker.index.first?.number)
+            knownFromBlockNum: tracker.index.first?.number, queue: queue?.document)
     }
 
     func addMetrics(to page: inout MetricsPage) {
@@ -74,6 +74,7 @@ extension TransactionService {
         page.counter(
             "prodha_transactions_repeated_total", "Hand-overs of what was handed over before.", counters.repeated)
         page.histogram("prodha_transaction_seconds", "From a transaction's hand-in to its commit.", commitTime)
+        queue?.addMetrics(to: &page)
     }
 }
 

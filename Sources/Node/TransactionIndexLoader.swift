@@ -10,7 +10,7 @@ extension TransactionService {
     /// Reads the transactions of the blocks that the log holds, from the head down, a few blocks at a time: the loop and the
     /// store have other things to do in between.
     func loadIndex() {
-        guard let head = node.replica.state.head else { return }
+        guard let head = node.replica.state.head else { return loaded() }
         applied(head.bytes)
         load(through: node.replica.state.index, entries: 16, gaps: gapCount)
     }
@@ -19,24 +19,26 @@ extension TransactionService {
 
     private func load(through last: LogIndex, entries: UInt64, gaps: UInt64) {
         let base = node.replica.raft.baseIndex
-        guard last > base, gaps == gapCount, !isStopped else { return }
+        guard last > base, gaps == gapCount, !isStopped else { return loaded() }
         let first = max(base + 1, last >= entries ? last - entries + 1 : 1)
         let promise = node.eventLoop.makePromise(of: [Entry].self)
         node.store.submit(
             .read(first, through: last, bytes: .max) { result in promise.completeWith(result.mapError { $0 }) })
         promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
-            guard let self, gaps == gapCount else { return }
+            guard let self else { return }
+            guard gaps == gapCount else { return loaded() }
             switch result {
             case .success(let found):
                 // Dropped from the log in the meantime.
-                guard found.first?.index == first, found.last?.index == last else { return }
+                guard found.first?.index == first, found.last?.index == last else { return loaded() }
                 for entry in found.reversed() {
-                    guard take(entry) else { return }
+                    guard take(entry) else { return loaded() }
                 }
                 let bytes = found.reduce(0) { $0 + $1.payload.count }
                 load(through: first - 1, entries: bytes > Self.bytesOfAPage ? 1 : 16, gaps: gaps)
             case .failure(let error):
                 node.logger.warning("the transactions of blocks up to entry \(last) cannot be read: \(error)")
+                loaded()
             }
         }
     }

@@ -41,6 +41,10 @@ final class TransactionService {
     private var applied: [[UInt8]] = []
     private var timer: (due: Instant, task: Scheduled<Void>)?
     private(set) var isStopped = false
+    /// The log is being read for what it holds.
+    var isLoading = false
+    /// nil when none is configured.
+    private(set) var queue: QueueService?
     /// Counts the gaps: what is being read from the log then is of no use any more.
     private(set) var gapCount: UInt64 = 0
     private var toldOverloadAt: Instant?
@@ -50,8 +54,12 @@ final class TransactionService {
         http = HTTPClient(eventLoop: node.eventLoop, maxIdleConnectionsPerHost: TransactionTracker.Bounds().attempts)
     }
 
+    /// Before `start`.
+    func attach(_ queue: QueueService) { self.queue = queue }
+
     func start() {
         tracker.isSole = node.replica.options.producers == .sole
+        isLoading = true
         loadIndex()
         follow()
     }
@@ -61,7 +69,8 @@ final class TransactionService {
         handle(.shutDown)
         isStopped = true
         timer?.task.cancel()
-        return http.close()
+        let queue = queue?.stop() ?? node.eventLoop.makeSucceededVoidFuture()
+        return queue.and(http.close()).map { _ in }
     }
 
     // MARK: - Clients
@@ -95,6 +104,7 @@ final class TransactionService {
     /// After anything that may have changed who leads.
     func follow() {
         let raft = node.replica.raft
+        queue?.follow()
         let new = raft.leader.map { TransactionTracker.Leader(peer: $0, term: raft.term) }
         guard new != leader else { return }
         leader = new
@@ -112,7 +122,12 @@ final class TransactionService {
         let blocks = applied
         applied = []
         for bytes in blocks {
-            if let block = CommittedBlock(packed: bytes) { handle(.committed(block)) } else { gap() }
+            guard let block = CommittedBlock(packed: bytes) else {
+                gap()
+                continue
+            }
+            handle(.committed(block))
+            queue?.committed(block)
         }
     }
 
@@ -134,6 +149,12 @@ final class TransactionService {
     private func gap() {
         gapCount += 1
         handle(.gap)
+        queue?.gap()
+    }
+
+    func loaded() {
+        isLoading = false
+        queue?.follow()
     }
 
     /// A block out of the log that is older than all that are known. False: there is no room for it.

@@ -30,7 +30,8 @@ public struct OrderedQueue: Sendable {
     /// A message as the broker brings it.
     public struct Delivery: Hashable, Sendable {
         public var tag: UInt64
-        public var body: [UInt8]
+        /// nil: too long to be of use.
+        public var body: [UInt8]?
         /// The broker has given it to a consumer before.
         public var isRedelivered: Bool
         public var replyTo: String?
@@ -39,7 +40,7 @@ public struct OrderedQueue: Sendable {
         public var blockQueue: String?
 
         public init(
-            tag: UInt64, body: [UInt8], isRedelivered: Bool = false, replyTo: String? = nil,
+            tag: UInt64, body: [UInt8]?, isRedelivered: Bool = false, replyTo: String? = nil,
             correlationID: String? = nil, blockQueue: String? = nil
         ) {
             self.tag = tag

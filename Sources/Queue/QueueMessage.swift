@@ -23,19 +23,20 @@ struct QueueMessage {
     enum Malformed: Error, Hashable, CustomStringConvertible {
         case bytes(MalformedBlock)
         case unreadableTransaction
-        case tooLong(Int)
+        case tooLong
 
         var description: String {
             switch self {
             case .bytes(let error): "\(error)"
             case .unreadableTransaction: "the transaction in it cannot be read"
-            case .tooLong(let count): "it has \(count) bytes, \(QueueMessage.longest) are permitted"
+            case .tooLong: "it has more than \(QueueMessage.longest) bytes"
             }
         }
     }
 
-    init(_ bytes: [UInt8]) throws(Malformed) {
-        guard bytes.count <= Self.longest else { throw .tooLong(bytes.count) }
+    /// - Parameter bytes: nil: too long to be read at all.
+    init(_ bytes: [UInt8]?) throws(Malformed) {
+        guard let bytes, bytes.count <= Self.longest else { throw .tooLong }
         var message: TransactionMessage
         do { message = try TransactionMessage(parsing: bytes) } catch { throw .bytes(error) }
         let data: [UInt8]
@@ -54,16 +55,16 @@ struct QueueMessage {
             throw .unreadableTransaction
         }
         self.transaction = transaction
-        var body = #"{"signatures":["#
-        body += message.signatures.map { "\"\($0.text)\"" }.joined(separator: ",")
-        body += #"],"compression":"\#(message.compression)","packed_context_free_data":""#
-        var bytes = Array(body.utf8)
-        bytes.reserveCapacity(bytes.count + 2 * (data.count + message.transaction.count) + 64)
-        Self.append(data, to: &bytes)
-        bytes += #"","packed_trx":""#.utf8
-        Self.append(message.transaction, to: &bytes)
-        bytes += #""}"#.utf8
-        self.body = bytes
+        let signatures = message.signatures.map { "\"\($0.text)\"" }.joined(separator: ",")
+        let head =
+            #"{"signatures":[\#(signatures)],"compression":"\#(message.compression)","packed_context_free_data":""#
+        var body = Array(head.utf8)
+        body.reserveCapacity(body.count + 2 * (data.count + message.transaction.count) + 64)
+        Self.append(data, to: &body)
+        body += #"","packed_trx":""#.utf8
+        Self.append(message.transaction, to: &body)
+        body += #""}"#.utf8
+        self.body = body
     }
 
     private static func packed(_ segments: [[UInt8]]) -> [UInt8] {

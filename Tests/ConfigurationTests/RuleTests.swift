@@ -108,6 +108,17 @@ struct Case: CustomTestStringConvertible, Sendable {
         Case(
             "\"api\": {\"listen\": \"127.0.0.1:64536\"}, \"nodeos\": {\"signer\": {}}", "nodeos.signer.listen",
             "would be 65536"),
+        Case("\"amqp\": {}", "amqp.address", "amqp has no address"),
+        Case("\"amqp\": {\"address\": \"amqp://localhost\"}", "amqp.address", "nodeos.http is not given"),
+        Case("\"amqp\": {\"queue_size\": 65536}", "amqp.queue_size", "not from 1 to 65535"),
+        Case("\"amqp\": {\"queue\": \"\"}", "amqp.queue", "is empty"),
+        Case("\"amqp\": {\"ack_mode\": \"inblock\"}", "amqp.ack_mode", "no ack_mode"),
+        Case("\"amqp\": {\"retry_interval_us\": 9999}", "amqp.retry_interval_us", "not from 10000 to"),
+        Case("\"amqp\": {\"address\": \"amqps://localhost\"}", "amqp.root_cert_file", "who signs"),
+        Case(
+            "\"amqp\": {\"address\": \"amqps://localhost\", \"root_cert_file\": \"/r\", \"key_file\": \"/k\"}",
+            "amqp.key_file", "come together"),
+        Case("\"amqp\": {\"adress\": \"amqp://localhost\"}", "amqp.adress", "did you mean"),
     ])
     func everyRuleHoldsAtItsBoundary(_ row: Case) {
         let result = load(Samples.extended(row.extra))

@@ -72,7 +72,7 @@ import Transactions
         #expect(throws: QueueMessage.Malformed.self) { try QueueMessage([1, 0, 2, 0, 0, 0]) }
         #expect(throws: QueueMessage.Malformed.self) { try QueueMessage([1, 0, 4, 0, 0, 0]) }
         #expect(throws: QueueMessage.Malformed.self) { try QueueMessage([2]) }
-        #expect(throws: QueueMessage.Malformed.tooLong(1_000_001)) {
+        #expect(throws: QueueMessage.Malformed.tooLong) {
             try QueueMessage([UInt8](repeating: 0, count: 1_000_001))
         }
     }
