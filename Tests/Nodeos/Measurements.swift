@@ -5,6 +5,7 @@ import Foundation
 import Synchronization
 import Testing
 
+@testable import BrokerHarness
 @testable import Harness
 
 // Figures, not promises: `make bench-nodeos` runs them with a release program.
@@ -139,6 +140,34 @@ extension Guarded {
                     "the gate adds: p50 \(Figures.text(added)) ms, "
                         + "mean \(Figures.text(figures.mean - commit.mean(since: commitBefore))) ms")
                 print("sign_digest: \(signing.since(signingBefore, [0.5, 0.99]))")
+            }
+        }
+
+        /// A full queue, from the start of the consumption to the last answer.
+        @Test func transactionsOutOfAQueue() async throws {
+            let count = 4000
+            try await withQueue(["queue": "full"]) { chain, broker in
+                let info = try await chain.producer().nodeos.info()
+                let messages = try (0..<count).map { number in
+                    let transaction = try NewAccount.transaction(info, lifetime: 1800)
+                    var message = BrokerMessage(body: try QueuePromises.message(transaction, kind: UInt8(number % 2)))
+                    message.replyTo = QueuePromises.replies
+                    return message
+                }
+                try await broker.declare("full")
+                let start = ContinuousClock.now
+                try await broker.publish(messages, to: "full")
+                let published = ContinuousClock.now
+                try await eventually("all are answered", within: .seconds(120)) {
+                    try await broker.depth(QueuePromises.replies) >= count
+                }
+                let (took, publishing) = ((ContinuousClock.now - start) / .seconds(1), (published - start) / .seconds(1))
+                let document = try await chain.producer().queue()
+                print(
+                    """
+                    \(count) transactions out of a queue in \(Figures.text(took)) s, \(Int(Double(count) / took)) a second \
+                    (published in \(Figures.text(publishing)) s); failed \(document["failed"]?.int ?? -1)
+                    """)
             }
         }
 

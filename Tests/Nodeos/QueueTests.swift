@@ -66,8 +66,8 @@ extension Guarded {
                         try await broker.restart()
                     } else {
                         try await broker.kill()
-                        // A broker that is away long: the peers go on trying.
-                        if rounds > 2 { try await chain.advances(by: 120) }
+                        // Away for a minute: the peers go on trying, and the chain without it.
+                        for _ in 0..<(rounds > 2 && round == 1 ? 12 : 1) { try await chain.advances(by: 10) }
                         try await broker.start()
                     }
                     try await consumes(chain)
