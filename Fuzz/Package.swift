@@ -59,6 +59,7 @@ let package = Package(
                 "Antelope", "CZlib", "Raft", product("DequeModule", "swift-collections"),
                 product("HeapModule", "swift-collections"),
             ]),
+        layer("Queue", ["Antelope", "Keys", "Raft", "Transactions", product("DequeModule", "swift-collections")]),
         layer("API", []),
         layer(
             "Operations",
@@ -69,8 +70,8 @@ let package = Package(
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "API", "Antelope", "Configuration", "Gate", "HTTP", "Keys", "Operations", "ProducerHA", "Raft",
-                "Transactions", "Transport",
+                "API", "Antelope", "Configuration", "Gate", "HTTP", "Keys", "Operations", "ProducerHA", "Queue",
+                "Raft", "Transactions", "Transport",
                 product("NIOEmbedded", "swift-nio"),
             ], path: "Targets", swiftSettings: checked, linkerSettings: linked),
     ],

@@ -9,6 +9,7 @@ let targets: [Target] = [
     .peerFrames, .greetings, .messages, .blocks, .p2pStream, .configurationJSON, .configurationYAML, .httpServer,
     .httpClient, .texts, .documents, .blockBodies, .entries, .snapshots, .statusAnswers, .gateStream, .nodeosBlocks,
     .nodeosAnswers, .signRequests, .keys, .transactionBodies,
+    .queueMessages,
 ]
 
 @_silgen_name("LLVMFuzzerRunDriver")

@@ -3,6 +3,8 @@
 import Antelope
 import Transactions
 
+@testable import Queue
+
 extension Target {
     /// A choice of the reader, then what it reads: a body of a client, a zlib stream, a packed transaction, an answer of
     /// nodeos, or what peers tell each other of one.
@@ -19,6 +21,21 @@ extension Target {
             let body = TransactionBody(rest, of: calls[call])
             // What stands around it does not matter.
             check(TransactionBody(rest + [0x20], of: calls[call]) == body, "with a space behind it: \(text(rest))")
+        }
+    }
+}
+
+extension Target {
+    /// A message of a queue.
+    static let queueMessages = Target("queue-messages", maxBytes: 16 << 10) { bytes in
+        do throws(QueueMessage.Malformed) {
+            let message = try QueueMessage(bytes)
+            // nodeos reads the same transaction out of what it is given.
+            let body = TransactionBody(message.body, of: .sendTransaction)
+            check(body.transaction == message.transaction, "\(text(message.body))")
+            check(message.body.allSatisfy { (0x20..<0x7f).contains($0) }, "\(text(message.body))")
+        } catch {
+            checkSentence(error.description)
         }
     }
 }
