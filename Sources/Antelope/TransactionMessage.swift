@@ -16,6 +16,9 @@ public struct TransactionMessage: Hashable, Sendable {
     /// Packed, compressed as `compression` says.
     public var transaction: [UInt8]
 
+    /// The digest of `transaction`: tells the transaction as it is packed here from all others.
+    public var packedDigest: Checksum256 { .sha256(transaction) }
+
     public init(
         signatures: [Signature], compression: PackedTransaction.Compression, contextFreeData: ContextFreeData,
         transaction: [UInt8]

@@ -235,6 +235,17 @@ public final class P2PGate {
     func dropped(_ reason: P2PDropReason) { counters.dropped[reason, default: 0] += 1 }
     func sawDuplicate() { counters.duplicates += 1 }
 
+    /// A transaction of the local nodeos that is not to get out. One that cannot be read is none that was given to it here.
+    func withholds(_ frame: P2PWholeFrame) -> Bool {
+        // In front of it stands what would be its kind in a message of a queue: packed_transaction_v0.
+        let content = [0] + frame.bytes.readableBytesView.dropFirst(frame.contentStart)
+        guard let owner, let transaction = try? TransactionMessage(parsing: content),
+            owner.withholds(packed: transaction.packedDigest)
+        else { return false }
+        counters.withheldTransactions += 1
+        return true
+    }
+
     // MARK: - Status
 
     public var status: P2PGateStatus {

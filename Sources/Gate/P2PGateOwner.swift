@@ -2,7 +2,7 @@
 
 // The p2p gate: nodeos talks to the world only through its prodha, which relays p2p streams frame by frame and
 // understands one kind of message, `signed_block`. What the group has not committed does not get out; all else passes
-// byte for byte.
+// byte for byte, but for the transactions of a message queue.
 //
 // Read in this order: P2PGateOwner, P2PGateSettings, P2PGate, P2PLink, P2PLinkEnd, P2PLinkReader, P2PSessionOpening.
 //
@@ -21,6 +21,11 @@ public protocol P2PGateOwner: AnyObject {
     func outgoing(block: SignedBlockView) -> P2POutgoingVerdict
     /// A block from outside.
     func incoming(block: SignedBlockView) -> P2PIncomingVerdict
+    /// Transactions of the local nodeos may have to be kept back: see `withholds`. Stays as it is.
+    var mayWithholdTransactions: Bool { get }
+    /// A transaction from the local nodeos is not to get out, now or later. `packed`: the digest of the packed transaction,
+    /// as it is in the message, compressed or not.
+    func withholds(packed: Checksum256) -> Bool
     /// A block was held back for the first time: once per id, of the last `P2PLimits.maxRememberedBlocks` ids. It gets
     /// out by `P2PGate.release` only.
     func held(block: SignedBlockView)

@@ -68,6 +68,8 @@ public struct P2PCounters: Hashable, Sendable {
     public var duplicates: UInt64 = 0
     /// Blocks from outside that were dropped.
     public var dropped: [P2PDropReason: UInt64] = [:]
+    /// Transactions that were kept from a link.
+    public var withheldTransactions: UInt64 = 0
     public var linksMade: UInt64 = 0
     public var linksLost: UInt64 = 0
     /// Connections that were closed before they were a link: above a bound, garbage, too slow.

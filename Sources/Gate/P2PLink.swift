@@ -218,6 +218,7 @@ final class P2PLink {
                 known.insert(block.id)
             }
         }
+        if type == .packedTransaction, let frame, gate.withholds(frame) { return .swallow }
         out.frames += 1
         return .pass
     }

@@ -34,7 +34,9 @@ final class P2PLinkEnd: ChannelInboundHandler {
         self.side = side
         limits = gate.settings.limits
         registry = gate
-        reader = P2PFrameReader(maxFrameBytes: limits.maxFrameBytes)
+        reader = P2PFrameReader(
+            maxFrameBytes: limits.maxFrameBytes,
+            showsTransactions: side == .local && gate.owner?.mayWithholdTransactions ?? false)
     }
 
     /// From now on this link is told everything. It is not read yet.

@@ -21,6 +21,8 @@ struct P2PFrameReader {
     let maxFrameBytes: Int
     /// The same for the first one.
     var maxFirstFrameBytes: Int
+    /// Transactions are shown too.
+    let showsTransactions: Bool
     /// Frames that were whole.
     private(set) var frames: UInt64 = 0
 
@@ -29,8 +31,9 @@ struct P2PFrameReader {
     private var pendingBytes = 0
     private var head: [UInt8] = []
 
-    init(maxFrameBytes: Int) {
+    init(maxFrameBytes: Int, showsTransactions: Bool = false) {
         self.maxFrameBytes = maxFrameBytes
+        self.showsTransactions = showsTransactions
         maxFirstFrameBytes = maxFrameBytes
     }
 
@@ -41,7 +44,7 @@ struct P2PFrameReader {
     var bufferedBytes: Int { pendingBytes }
 
     /// Takes the next piece of the stream. `judge` is called for each frame once it is whole, with the frame itself when
-    /// it is a block, a handshake, a go_away or a time; everything before it has been given to `pass` by then. After an
+    /// it is a block, a handshake, a go_away, a time, or a transaction that is to be shown; everything before it has been given to `pass` by then. After an
     /// error the stream cannot be followed: close the link.
     mutating func read(
         _ chunk: ByteBuffer,
@@ -73,7 +76,7 @@ struct P2PFrameReader {
                     })
                 frames += 1
                 var frame: P2PWholeFrame?
-                if Self.isShown(type) {
+                if isShown(type) {
                     run(upTo: position)
                     runStart = position
                     frame = chunk.getSlice(at: position, length: size).map {
@@ -115,7 +118,7 @@ struct P2PFrameReader {
         var whole = pieces
         forget()
         var frame: P2PWholeFrame?
-        if Self.isShown(type), var joined = whole.first {
+        if isShown(type), var joined = whole.first {
             if whole.count > 1 {
                 joined.reserveCapacity(size)
                 for piece in whole.dropFirst() { joined.writeImmutableBuffer(piece) }
@@ -126,8 +129,9 @@ struct P2PFrameReader {
         if try judge(type, frame) == .pass { for piece in whole { pass(piece) } }
     }
 
-    private static func isShown(_ type: P2PMessageType) -> Bool {
+    private func isShown(_ type: P2PMessageType) -> Bool {
         type == .signedBlock || type == .handshake || type == .goAway || type == .time
+            || showsTransactions && type == .packedTransaction
     }
 
     private mutating func keep(_ piece: ByteBuffer) throws(P2PLinkError) {

@@ -125,6 +125,10 @@ extension NodeosAttachment {
                 "prodha_p2p_blocks_dropped_total", "Blocks from outside that were dropped.",
                 status.counters.dropped.values.reduce(0, +))
             page.counter(
+                "prodha_p2p_transactions_withheld_total",
+                "Transactions of the message queue that were kept from a link.",
+                status.counters.withheldTransactions)
+            page.counter(
                 "prodha_p2p_turned_away_total", "Connections from outside that did not become a link.",
                 status.counters.turnedAway)
         }

@@ -70,6 +70,10 @@ extension NodeosAttachment: P2PGateOwner {
         return block.number <= head.number && committedIDs[block.number] == block.id ? .has : .lacksOrUnknown
     }
 
+    var mayWithholdTransactions: Bool { node.transactions.queue != nil }
+
+    func withholds(packed: Checksum256) -> Bool { node.transactions.queue?.given.contains(packed) ?? false }
+
     func held(block: SignedBlockView) {
         halt.at(.held)
         // What was signed before this process started, or elsewhere, comes by the driver, if it fits.

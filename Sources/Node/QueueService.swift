@@ -2,7 +2,9 @@
 
 import AMQP
 import API
+import Antelope
 import Configuration
+import Gate
 import NIOCore
 import Queue
 import Raft
@@ -35,6 +37,10 @@ final class QueueService {
     private var isStopped = false
     /// From a message's delivery to the commit of its transaction's block.
     private var commitTime = Histogram(bounds: [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30])
+
+    /// What nodeos was given of late. It is kept from other nodes: they would pass it to the next leader's nodeos in any
+    /// order, and so into a block in another order than the queue's.
+    private(set) var given = RecentIDs<Checksum256>(limit: 32_768)
 
     private var events: [OrderedQueue.Event] = []
     private var isBusy = false
@@ -185,7 +191,8 @@ final class QueueService {
 
     private func carryOut(_ action: OrderedQueue.Action, _ session: Session) {
         switch action {
-        case .execute(let body):
+        case .execute(let body, let packed):
+            given.insert(packed)
             node.transactions.execute(.sendTransaction, body).assumeIsolated().whenSuccess { [weak self] outcome in
                 guard self?.session?.number == session.number else { return }
                 self?.handle(.outcome(outcome))

@@ -63,8 +63,9 @@ public struct OrderedQueue: Sendable {
     }
 
     public enum Action: Hashable, Sendable {
-        /// Give it to this peer's nodeos, with `send_transaction`.
-        case execute(body: [UInt8])
+        /// Give it to this peer's nodeos, with `send_transaction`. `packed`: the digest of the packed transaction in it, as it
+        /// stands there.
+        case execute(body: [UInt8], packed: Checksum256)
         case publish(QueueReply)
         case acknowledge(UInt64)
         /// Without putting it back.
@@ -105,6 +106,7 @@ public struct OrderedQueue: Sendable {
         let transaction: UnpackedTransaction
         /// Empty once nodeos has it.
         var body: [UInt8]
+        let packed: Checksum256
         let replyTo: String?
         let correlationID: String?
         let blockQueue: String?
@@ -181,7 +183,8 @@ public struct OrderedQueue: Sendable {
         }
         items.append(
             Item(
-                tag: delivery.tag, transaction: message.transaction, body: message.body, replyTo: delivery.replyTo,
+                tag: delivery.tag, transaction: message.transaction, body: message.body, packed: message.packed,
+                replyTo: delivery.replyTo,
                 correlationID: delivery.correlationID, blockQueue: delivery.blockQueue, since: now,
                 id: message.transaction.id))
         if mode == .received { acknowledge(items.count - 1) }
@@ -209,7 +212,7 @@ public struct OrderedQueue: Sendable {
                 continue
             }
             items[index].phase = .sending
-            actions.append(.execute(body: items[index].body))
+            actions.append(.execute(body: items[index].body, packed: items[index].packed))
         }
     }
 

@@ -18,6 +18,8 @@ struct QueueMessage {
     let transaction: UnpackedTransaction
     /// Of `send_transaction`.
     let body: [UInt8]
+    /// The digest of the packed transaction in it, compressed or not.
+    let packed: Checksum256
 
     /// Why a message is none.
     enum Malformed: Error, Hashable, CustomStringConvertible {
@@ -55,6 +57,7 @@ struct QueueMessage {
             throw .unreadableTransaction
         }
         self.transaction = transaction
+        packed = message.packedDigest
         let signatures = message.signatures.map { "\"\($0.text)\"" }.joined(separator: ",")
         let head =
             #"{"signatures":[\#(signatures)],"compression":"\#(message.compression)","packed_context_free_data":""#

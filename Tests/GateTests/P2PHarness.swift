@@ -185,6 +185,7 @@ final class FakeOwner: P2PGateOwner, Sendable {
         var hold: @Sendable (SignedBlockView) -> Bool = { _ in false }
         var drop: @Sendable (SignedBlockView) -> P2PDropReason? = { _ in nil }
         var chainID: Checksum256? = .zero
+        var withheld: Set<Checksum256>?
     }
     let state = NIOLockedValueBox(State())
     var heldBlocks: [BlockID] { state.withLockedValue(\.heldBlocks) }
@@ -196,6 +197,8 @@ final class FakeOwner: P2PGateOwner, Sendable {
     func incoming(block: SignedBlockView) -> P2PIncomingVerdict {
         state.withLockedValue { $0.drop }(block).map { .drop($0) } ?? .pass
     }
+    var mayWithholdTransactions: Bool { state.withLockedValue { $0.withheld != nil } }
+    func withholds(packed: Checksum256) -> Bool { state.withLockedValue { $0.withheld?.contains(packed) ?? false } }
     func held(block: SignedBlockView) {
         state.withLockedValue {
             $0.heldBlocks.append(block.id)
@@ -214,13 +217,16 @@ struct TestGate {
 
     static func run(
         node: Int?, peers: [Int] = [], limits: P2PLimits = P2PLimits(), hold: Bool = false,
-        chainID: Checksum256 = .zero,
+        chainID: Checksum256 = .zero, withheld: Set<Checksum256>? = nil,
         _ body: (TestGate) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let owner = FakeOwner()
-        owner.state.withLockedValue { $0.chainID = chainID }
+        owner.state.withLockedValue {
+            $0.chainID = chainID
+            $0.withheld = withheld
+        }
         if hold { owner.state.withLockedValue { $0.hold = { _ in true } } }
         let any = P2PAddress(host: "127.0.0.1", port: 0)
         let settings = P2PGateSettings(

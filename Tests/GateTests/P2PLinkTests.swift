@@ -81,6 +81,33 @@ import Testing
         await node.stop()
     }
 
+    /// Those of a message queue, out only: what comes in passes.
+    @Test func theTransactionsThatAreToStayAreKeptFromEveryLink() async throws {
+        // No signatures, not compressed, no context-free data, three bytes of a transaction.
+        let (kept, other) = ([0, 0, 0, 3, 7, 7, 7] as [UInt8], [0, 0, 0, 3, 7, 7, 8] as [UInt8])
+        let digest = try TransactionMessage(parsing: [0] + kept).packedDigest
+        let node = try await FakeNode.start()
+        try await TestGate.run(node: node.port, withheld: [digest]) { gate in
+            for mark in [1, 3] as [UInt8] {
+                let (outside, local) = try await gate.link(node, mark)
+                let broken = Frames.frame(8, Array(kept.dropLast()))
+                let first = Frames.notice(1) + Frames.frame(8, kept) + Frames.frame(8, other) + broken
+                // In one piece, and cut in the middle of what is kept.
+                try await local.send(first)
+                try await local.send(Array(Frames.frame(8, kept).prefix(9)))
+                try await outside.receives(
+                    Frames.handshake(mark + 1) + Frames.notice(1) + Frames.frame(8, other) + broken)
+                try await local.send(Array(Frames.frame(8, kept).dropFirst(9)) + Frames.notice(2))
+                try await outside.receives(
+                    Frames.handshake(mark + 1) + Frames.notice(1) + Frames.frame(8, other) + broken + Frames.notice(2))
+                try await outside.send(Frames.frame(8, kept))
+                try await local.receives(Frames.handshake(mark) + Frames.frame(8, kept))
+            }
+            #expect(try await gate.status.counters.withheldTransactions == 4)
+        }
+        await node.stop()
+    }
+
     @Test func whenBothEndsAreDialledTheGateSpeaksFirst() async throws {
         let (node, peer) = (try await FakeNode.start(), try await FakeNode.start())
         try await TestGate.run(node: node.port, peers: [peer.port], limits: quick()) { gate in

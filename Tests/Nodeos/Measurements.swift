@@ -161,7 +161,9 @@ extension Guarded {
                 try await eventually("all are answered", within: .seconds(120)) {
                     try await broker.depth(QueuePromises.replies) >= count
                 }
-                let (took, publishing) = ((ContinuousClock.now - start) / .seconds(1), (published - start) / .seconds(1))
+                let (took, publishing) = (
+                    (ContinuousClock.now - start) / .seconds(1), (published - start) / .seconds(1)
+                )
                 let document = try await chain.producer().queue()
                 print(
                     """

@@ -1,5 +1,6 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
+import Antelope
 import Foundation
 import Testing
 
@@ -192,6 +193,40 @@ extension Guarded {
             }
         }
 
+        /// Else other nodes would pass them to the next leader's nodeos, in any order.
+        @Test func theQueuesTransactionsGetOutInBlocksAlone() async throws {
+            try await withQueue { chain, broker in
+                let machine = try await producer(of: chain)
+                let info = try await machine.nodeos.info()
+                // The one by HTTP shows that transactions are seen here at all.
+                let last = try NewAccount.transaction(info)
+                let wanted = try NewAccount.id(last)
+                let links = try await machine.status()["p2p.links"]?.array?.count ?? 0
+                let port = machine.gatePort
+                async let seen = offload { try transactions(port: port, info, until: wanted) }
+                try await eventually("the link stands") {
+                    let now = try await machine.status()["p2p.links"]?.array ?? []
+                    return now.count > links && now.allSatisfy { $0["up"]?.bool == true }
+                }
+                let queued = try (0..<20).map { _ in try NewAccount.transaction(info) }
+                let messages = try queued.map { try message($0, try NewAccount.id($0)) }
+                try await broker.publish(messages, to: QueuePromises.queue)
+                try await eventually("all are committed") { try await machine.queue()["committed"]?.int == 20 }
+                #expect(try await machine.peer.post("/v1/chain/send_transaction", last).status == 202)
+                let all = try await seen
+                #expect(all.contains(wanted))
+                for transaction in queued {
+                    let id = try NewAccount.id(transaction)
+                    #expect(!all.contains(id))
+                }
+                let metrics = try await machine.peer.get("/metrics").text
+                let line = metrics.split(separator: "\n").first {
+                    $0.hasPrefix("prodha_p2p_transactions_withheld_total{")
+                }
+                #expect(line?.hasSuffix(" 0") == false, "\(line ?? "no such line")")
+            }
+        }
+
         @Test func aQueueThatIsMissingIsToldAndTakenUpOnceItIsThere() async throws {
             try await withQueue(["queue": "later", "retry_timeout_us": 1_000_000]) { chain, broker in
                 let machine = try await chain.producer()
@@ -233,4 +268,21 @@ extension Guarded {
             }
         }
     }
+}
+
+/// The ids of all transactions that a gate tells an outside node of, up to one. Blocks.
+private func transactions(port: Int, _ info: JSON, until wanted: String) throws -> Set<String> {
+    let link = try RawLink(port: port)
+    try link.send(try RawLink.handshake(info))
+    var seen: Set<String> = []
+    let end = ContinuousClock.now + .seconds(60)
+    while !seen.contains(wanted), ContinuousClock.now < end {
+        guard let frame = try link.receive(within: .seconds(30)) else { throw SocketError.closed }
+        guard frame.kind == 8 else { continue }
+        let message = try TransactionMessage(parsing: [0] + frame.content)
+        if let transaction = UnpackedTransaction(unpacking: message.transaction[...]) {
+            seen.insert("\(transaction.id)")
+        }
+    }
+    return seen
 }

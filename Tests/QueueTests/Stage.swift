@@ -82,7 +82,7 @@ final class Stage {
         }
         for action in queue.step(event, at: Instant(nanoseconds: 0), known: { self.known[$0] }) {
             switch action {
-            case .execute(let body): executed.append(body)
+            case .execute(let body, _): executed.append(body)
             case .publish(let reply):
                 replies.append(reply)
                 order.append("reply \(reply.queue)")
