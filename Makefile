@@ -1,7 +1,8 @@
 # The commands: `make demo` shows a group at work, `make demo-nodeos` one with real nodeos, `make test` checks everything.
 # Both install the Debian packages they need where they may (root or sudo), else they say which to install.
 
-PACKAGES := libreadline-dev librabbitmq-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev faketime
+PACKAGES := libreadline-dev librabbitmq-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev
+TEST_PACKAGES := faketime openssl rabbitmq-server
 SWIFT ?= swift
 # How much of what is random: seeds of the simulator, rounds of the tests, seconds of fuzzing. More by hand:
 # make test SEEDS=20000 ROUNDS=10 SECONDS=600
@@ -16,7 +17,7 @@ SOAK := .build-soak/release/soak
 
 export PRODHA_ROUNDS = $(ROUNDS)
 
-.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-gate fuzz lint format release static bench-failover bench-nodeos clean packages
+.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-gate fuzz lint format release static bench-failover bench-nodeos clean packages test-packages
 
 demo: packages
 	$(SWIFT) build --product prodha
@@ -29,7 +30,7 @@ demo-nodeos: packages
 
 test: units simulate bugs fuzz
 
-units: packages
+units: test-packages
 	PRODHA_STRICT=1 $(SWIFT) build --build-tests
 	PRODHA_STRICT=1 $(SWIFT) test --skip-build --no-parallel
 
@@ -38,7 +39,7 @@ units: packages
 # Foundation leak, so leaks are not looked for.
 sanitize-thread sanitize-address: export TSAN_OPTIONS = halt_on_error=1 suppressions=$(CURDIR)/Tests/thread-sanitizer.txt
 sanitize-thread sanitize-address: export ASAN_OPTIONS = detect_leaks=0
-sanitize-thread sanitize-address: sanitize-%: packages
+sanitize-thread sanitize-address: sanitize-%: test-packages
 	SWIFT_BACKTRACE=enable=no $(SWIFT) test --sanitize=$* --scratch-path .build-$* --no-parallel --skip NodeosTests
 
 # The simulator at full speed: SEEDS seeds of 60 simulated seconds; `soak` goes on until it is stopped.
@@ -61,7 +62,7 @@ bugs: packages
 	python3 Tests/Bugs/find.py --seeds $(SEEDS) --swift $(SWIFT)
 
 # Those of what stands beside nodeos, by the unit tests.
-bugs-gate: packages
+bugs-gate: test-packages
 	python3 Tests/Bugs/find.py --gate --swift $(SWIFT)
 
 # Bytes from outside: make fuzz SECONDS=3600 TARGETS="blocks p2p-stream"
@@ -86,7 +87,7 @@ bench-failover: static
 	python3 Benchmarks/failover.py --prodha .build-static/prodha
 
 # make bench-nodeos ROUNDS=20, and CHAIN=DIR: the data of a nodeos with a long chain, to be synced through a gate
-bench-nodeos: static
+bench-nodeos: static test-packages
 	$(SWIFT) build --build-tests
 	PRODHA_MEASURE=1 PRODHA_BINARY=$(CURDIR)/.build-static/prodha $(if $(CHAIN),PRODHA_CHAIN=$(abspath $(CHAIN))) \
 	    $(SWIFT) test --skip-build --no-parallel --filter NodeosTests.Guarded/Measurements
@@ -94,11 +95,19 @@ bench-nodeos: static
 clean:
 	rm -rf .build .build-* .demo
 
+# The broker is for the tests. Installing it may start one as a service, which they leave alone.
 packages:
-	@missing=$$(for p in $(PACKAGES); do \
-	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
-	    echo "Please install:" $$missing >&2; exit 1; fi; \
-	$$sudo apt-get update -q && $$sudo apt-get install -y -q $$missing || \
-	    { echo "Please install:" $$missing >&2; exit 1; }
+	@$(call install,$(PACKAGES))
+
+test-packages: packages
+	@$(call install,$(TEST_PACKAGES))
+
+define install
+missing=$$(for p in $(1); do \
+    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+if [ -z "$$missing" ]; then exit 0; fi; \
+if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+    echo "Please install:" $$missing >&2; exit 1; fi; \
+$$sudo apt-get update -q && $$sudo apt-get install -y -q $$missing || \
+    { echo "Please install:" $$missing >&2; exit 1; }
+endef

@@ -35,7 +35,8 @@ let package = Package(
         layer(
             "Transport", ["Raft", product("DequeModule", "swift-collections"), product("NIOCore", "swift-nio")],
             without: [
-                "Calls.swift", "Complaints.swift", "Connection.swift", "LinkStatus.swift", "PeerCertificate.swift", "PeerLinks.swift",
+                "Calls.swift", "Complaints.swift", "Connection.swift", "LinkStatus.swift", "PeerCertificate.swift",
+                "PeerLinks.swift",
             ]),
         layer(
             "HTTP",
