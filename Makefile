@@ -17,7 +17,7 @@ SOAK := .build-soak/release/soak
 
 export PRODHA_ROUNDS = $(ROUNDS)
 
-.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-gate fuzz lint format release static bench-failover bench-nodeos clean packages test-packages
+.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-units fuzz lint format release static bench-failover bench-nodeos clean packages test-packages
 
 demo: packages
 	$(SWIFT) build --product prodha
@@ -61,9 +61,9 @@ $(SOAK): packages
 bugs: packages
 	python3 Tests/Bugs/find.py --seeds $(SEEDS) --swift $(SWIFT)
 
-# Those of what stands beside nodeos, by the unit tests.
-bugs-gate: test-packages
-	python3 Tests/Bugs/find.py --gate --swift $(SWIFT)
+# Those of what stands around the core, by the unit tests.
+bugs-units: test-packages
+	python3 Tests/Bugs/find.py --units --swift $(SWIFT)
 
 # Bytes from outside: make fuzz SECONDS=3600 TARGETS="blocks p2p-stream"
 fuzz: packages

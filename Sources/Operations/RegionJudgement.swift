@@ -321,6 +321,10 @@ private struct Judgement {
                 let isSaid = peer.isLeader && status.production.reason == .nodeosUnreachable
                 if !isSaid { concerns.append("peer \(id)'s nodeos does not answer") }
             }
+            if let queue = status.transactions?.queue, queue.state == .failing {
+                concerns.append(
+                    "peer \(id) cannot consume the queue \(queue.name): \(queue.reason ?? "why is not known")")
+            }
         }
         if let quiet, quiet > ClusterView.maxQuiet { concerns.append("no block for \(span(quiet.value))") }
         if !hasQuorum, !answers.isEmpty, let quorum, state.reason != .noQuorum {

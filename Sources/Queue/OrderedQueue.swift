@@ -103,7 +103,6 @@ public struct OrderedQueue: Sendable {
 
     private struct Item {
         let tag: UInt64
-        let transaction: UnpackedTransaction
         /// Empty once nodeos has it.
         var body: [UInt8]
         let packed: Checksum256
@@ -183,8 +182,7 @@ public struct OrderedQueue: Sendable {
         }
         items.append(
             Item(
-                tag: delivery.tag, transaction: message.transaction, body: message.body, packed: message.packed,
-                replyTo: delivery.replyTo,
+                tag: delivery.tag, body: message.body, packed: message.packed, replyTo: delivery.replyTo,
                 correlationID: delivery.correlationID, blockQueue: delivery.blockQueue, since: now,
                 id: message.transaction.id))
         if mode == .received { acknowledge(items.count - 1) }

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 """Plants the deliberate bugs of a list and checks that each is found: those of bugs.txt by the scenarios or the simulator,
-those of gate.txt by the unit tests of what stands beside nodeos.
+those of units.txt by the unit tests of their layer.
 
 All bugs go into one copy of the sources, which is built once; PRODHA_BUG says which one a run has. Each is a change of
 the very line that `prodha run` executes: where that line is not there any more, exactly once, this script fails.
 
-usage: find.py [--gate] [--seeds N] [--swift COMMAND] [NAME...]
+usage: find.py [--units] [--seeds N] [--swift COMMAND] [NAME...]
 """
 import argparse
 import concurrent.futures
@@ -164,18 +164,22 @@ def test(bugs, options):
     build(options.swift, ["--build-tests"])
     arguments = ["test", "--skip-build", "--package-path", TREE, "--scratch-path", os.path.join(PLACE, "planted-build"),
                  "--no-parallel", "--skip", "NodeosAcceptance|P2PNodeos", "--filter"]
-    # The simulation of nodeos's control takes its time.
-    fast, slow = r"^GateTests[.](?!NodeosControl)", r"^GateTests[.]NodeosControl"
-    code, output = run(options.swift, 0, arguments + ["^GateTests[.]"])
+    layers = sorted({bug.file.split("/")[1] for bug in bugs})
+    code, output = run(options.swift, 0, arguments + ["^(" + "|".join(layers) + ")Tests[.]"])
     if code != 0:
         sys.exit(output + "\nthe planted copy fails with no bug switched on")
     missed = []
     for bug in bugs:
-        for tests in [slow, fast] if "Control" in bug.file else [fast, slow]:
+        layer = bug.file.split("/")[1]
+        tests = [f"^{layer}Tests[.]"]
+        if layer == "Gate":
+            # The simulation of nodeos's control takes its time.
+            tests = [r"^GateTests[.](?!NodeosControl)", r"^GateTests[.]NodeosControl"]
+        for tests in reversed(tests) if "Control" in bug.file else tests:
             code, output = run(options.swift, bug.number, arguments + [tests])
             if code != 0:
                 break
-        tests = re.findall(r"^\S+ Test (\w+)\(.*\) failed", output, re.M)
+        tests = re.findall(r"^\S+ Test (\w+)\(.*\).* failed after", output, re.M)
         if code != 0 and not tests:
             tests = [(output.strip().split("\n") or ["?"])[-1]]
         print(f"{bug.name:34} {', '.join(tests) or 'no test'}", flush=True)
@@ -186,15 +190,15 @@ def test(bugs, options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--gate", action="store_true", help="those of gate.txt")
+    parser.add_argument("--units", action="store_true", help="those of units.txt")
     parser.add_argument("--seeds", type=int, default=2000, help="how many the simulator may take for each")
     parser.add_argument("--swift", default="swift")
     parser.add_argument("names", nargs="*", help="only these")
     options = parser.parse_args()
-    bugs = read_bugs("gate.txt" if options.gate else "bugs.txt")
+    bugs = read_bugs("units.txt" if options.units else "bugs.txt")
     plant(bugs)
     wanted = [bug for bug in bugs if not options.names or bug.name in options.names]
-    missed = (test if options.gate else simulate)(wanted, options)
+    missed = (test if options.units else simulate)(wanted, options)
     for bug in missed:
         print(f"not found: {bug.name} ({bug.meaning})")
     print(f"{len(wanted) - len(missed)} passed, {len(missed)} failed")
