@@ -71,8 +71,20 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
             status.transactions,
             """
             {"waiting": 3, "waiting_bytes": 1200, "handed_in": 9, "committed": 2, "rejected": 1, "expired": 4,
-             "unknown": 5, "overloaded": 6, "repeated": 7, "known_from_block_num": 2}
+             "unknown": 5, "overloaded": 6, "repeated": 7, "known_from_block_num": 2, "queue": null}
             """)
+        #expect(try StatusDocument(json: status.json()) == status)
+        let queue = StatusDocument.Queue(
+            name: "trx", broker: "amqp://bp@h:5672", ackMode: "in_block", state: .failing, reason: "no route",
+            waiting: 1, delivered: 9, redelivered: 2, committed: 3, failed: 4, rejected: 5, requeued: 6)
+        try expectJSON(
+            queue,
+            """
+            {"name": "trx", "broker": "amqp://bp@h:5672", "ack_mode": "in_block", "state": "failing",
+             "reason": "no route", "waiting": 1, "delivered": 9, "redelivered": 2, "committed": 3, "failed": 4,
+             "rejected": 5, "requeued": 6}
+            """)
+        status.transactions?.queue = queue
         #expect(try StatusDocument(json: status.json()) == status)
         // An older peer has none.
         let old = String(decoding: self.status.json(), as: UTF8.self).replacing(",\"transactions\":null", with: "")

@@ -179,6 +179,12 @@ private let situations: [Situation] = [
         .degraded, "producing",
         "east is producing, peer 2 leads, 3 of 3 up, peer 1's nodeos does not answer"),
     .init(
+        "the broker of the message queue is down",
+        said(.follower(1), .leader { $0.queueTrouble = "10.0.0.9:5672: connection refused" }, .follower(3)),
+        .degraded, "producing",
+        "east is producing, peer 2 leads, 3 of 3 up, peer 2 cannot consume the queue trx: 10.0.0.9:5672: connection refused"
+    ),
+    .init(
         "a reason of a later version is passed on",
         said(
             .follower(1),

@@ -31,6 +31,8 @@ struct Said {
     var uptime: Milliseconds = 93_000
     var version = "0.1.0"
     var nodeos: StatusDocument.Nodeos?
+    /// Why the message queue cannot be consumed.
+    var queueTrouble: String?
     /// When the answer came, after the first.
     var later: Int64 = 0
 
@@ -73,7 +75,7 @@ struct Said {
                         blockNum: number, blockID: headID,
                         committedAt: headAge.map { UTCInstant(unixMilliseconds: at - $0) })
                 }),
-            nodeos: nodeos)
+            nodeos: nodeos, transactions: queueTrouble.map { .failing($0) })
     }
 
     var report: PeerReport {
@@ -121,4 +123,15 @@ func temporaryFile(_ text: String) throws -> String {
     let file = FileManager.default.temporaryDirectory.appending(path: "prodha-operations-\(UUID()).json")
     try Data(text.utf8).write(to: file)
     return file.path
+}
+
+extension StatusDocument.Transactions {
+    fileprivate static func failing(_ reason: String) -> Self {
+        Self(
+            waiting: 0, waitingBytes: 0, handedIn: 0, committed: 0, rejected: 0, expired: 0, unknown: 0, overloaded: 0,
+            repeated: 0, knownFromBlockNum: nil,
+            queue: StatusDocument.Queue(
+                name: "trx", broker: "amqp://bp@10.0.0.9:5672", ackMode: "in_block", state: .failing, reason: reason,
+                waiting: 0, delivered: 0, redelivered: 0, committed: 0, failed: 0, rejected: 0, requeued: 0))
+    }
 }
