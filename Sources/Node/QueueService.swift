@@ -49,7 +49,7 @@ final class QueueService {
         self.node = node
         self.settings = settings
         brokerSettings = try AMQPSettings(settings, peer: "\(node.settings.region)/\(node.settings.raft.id)")
-        queue = OrderedQueue(mode: OrderedQueue.AckMode(settings.ackMode))
+        queue = OrderedQueue(mode: OrderedQueue.AckMode(settings.ackMode), limit: settings.queueSize)
     }
 
     // MARK: - Sessions
@@ -79,7 +79,7 @@ final class QueueService {
         let consumer = AMQPConsumer(brokerSettings, eventLoop: node.eventLoop, logger: node.logger) { event in
             service.value.heard(event, in: number)
         }
-        queue = OrderedQueue(mode: queue.mode, counters: queue.counters)
+        queue = OrderedQueue(mode: queue.mode, limit: queue.limit, counters: queue.counters)
         session = Session(number: number, consumer: consumer)
     }
 

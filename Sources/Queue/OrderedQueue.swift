@@ -111,6 +111,8 @@ public struct OrderedQueue: Sendable {
         let blockQueue: String?
         let since: Instant
         var phase = Phase.queued
+        /// The mode lets the broker forget it before it is done.
+        var isForgettable = false
         var isAcknowledged = false
         /// nodeos said so once, and no block of the next ones had it.
         var wasDoubled = false
@@ -128,6 +130,11 @@ public struct OrderedQueue: Sendable {
     static let mostReplyBytes = 64 << 20
 
     public let mode: AckMode
+    /// Messages that the broker has forgotten and that are not done, at most: a queue that is longer must not come into
+    /// memory as a whole.
+    public let limit: Int
+    /// As many as there are.
+    private var forgotten = 0
     public private(set) var counters = Counters()
     public private(set) var isOver = false
     private var items: Deque<Item> = []
@@ -136,8 +143,9 @@ public struct OrderedQueue: Sendable {
     /// Queues that were told of a block, so that each is told once.
     private var told: (block: BlockID, queues: Set<String>)?
 
-    public init(mode: AckMode, counters: Counters = Counters()) {
+    public init(mode: AckMode, limit: Int, counters: Counters = Counters()) {
         self.mode = mode
+        self.limit = limit
         self.counters = counters
     }
 
@@ -156,6 +164,7 @@ public struct OrderedQueue: Sendable {
         case .gap: end(why: "blocks are missing here")
         }
         sendNext(now, known)
+        if mode != .inBlock { forgetSome() }
         defer { actions = [] }
         return actions
     }
@@ -185,7 +194,15 @@ public struct OrderedQueue: Sendable {
                 tag: delivery.tag, body: message.body, packed: message.packed, replyTo: delivery.replyTo,
                 correlationID: delivery.correlationID, blockQueue: delivery.blockQueue, since: now,
                 id: message.transaction.id))
-        if mode == .received { acknowledge(items.count - 1) }
+        if mode == .received { items[items.count - 1].isForgettable = true }
+    }
+
+    private mutating func forgetSome() {
+        for index in items.indices where items[index].isForgettable && !items[index].isAcknowledged {
+            guard forgotten < limit else { return }
+            forgotten += 1
+            acknowledge(index)
+        }
     }
 
     private mutating func acknowledge(_ index: Int) {
@@ -232,14 +249,14 @@ public struct OrderedQueue: Sendable {
         case .executed(let id):
             items[index].id = id
             items[index].body = []
-            if mode == .executed { acknowledge(index) }
+            if mode == .executed { items[index].isForgettable = true }
             keep(reply, for: index)
             if let place = items[index].place ?? known(id) { commit(index, place, now) }
         case .duplicate:
             if let place = items[index].place ?? known(items[index].id) { return commit(index, place, now) }
             // In a block that this peer does not know, or nodeos knows better than this peer what that is.
             if items[index].wasDoubled { return fail(index, reply, now) }
-            if mode == .executed { acknowledge(index) }
+            if mode == .executed { items[index].isForgettable = true }
             items[index].phase = .doubled(blocks: 0)
         case .expired, .refused:
             if let place = items[index].place { return commit(index, place, now) }
@@ -314,7 +331,7 @@ public struct OrderedQueue: Sendable {
         if let queue = item.replyTo {
             actions.append(.publish(QueueReply(queue: queue, correlationID: item.correlationID, body: body)))
         }
-        acknowledge(index)
+        if item.isAcknowledged { forgotten -= 1 } else { acknowledge(index) }
         if case .executed(let reply?, _) = item.phase { replyBytes -= reply.body.count }
         items.remove(at: index)
         actions.append(.done(item.id, ending, after: now - item.since))

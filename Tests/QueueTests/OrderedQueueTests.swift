@@ -51,6 +51,20 @@ import Transactions
         #expect(stage.acknowledged == [1] && stage.replies.count == 1)
     }
 
+    /// The broker gives more for each one that it may forget: without a bound the whole queue would come.
+    @Test(arguments: [OrderedQueue.AckMode.received, .executed])
+    func whatTheBrokerHasForgottenIsBounded(_ mode: OrderedQueue.AckMode) throws {
+        let stage = Stage(mode, limit: 2)
+        for tag in 0..<5 { stage.deliver(UInt64(tag + 1), samples[tag]) }
+        for sample in samples[0..<5] { stage.step(.outcome(sample.executed)) }
+        #expect(stage.acknowledged == [1, 2] && stage.queue.waiting == 5)
+        stage.step(.committed(try block(10, [samples[0], samples[3]])))
+        // The fourth is done, the third may be forgotten in place of the first.
+        #expect(stage.acknowledged == [1, 2, 4, 3] && stage.queue.waiting == 3)
+        stage.step(.committed(try block(11, [samples[1], samples[2], samples[4]])))
+        #expect(stage.acknowledged.sorted() == [1, 2, 3, 4, 5] && stage.queue.waiting == 0)
+    }
+
     @Test func aFailedOneIsAcknowledgedAtOnceWithItsErrorAndTheOthersGoOn() throws {
         let stage = Stage()
         for tag in 0..<3 { stage.deliver(UInt64(tag + 1), samples[tag], replyTo: "r") }
@@ -180,7 +194,7 @@ import Transactions
     }
 
     @Test func closingGivesBackWhatIsNotAcknowledged() throws {
-        var queue = OrderedQueue(mode: .executed)
+        var queue = OrderedQueue(mode: .executed, limit: 1000)
         for tag in 0..<3 {
             _ = queue.step(
                 .delivered(.init(tag: UInt64(tag), body: samples[tag].message)), at: Instant(nanoseconds: 0),

@@ -74,7 +74,7 @@ final class Stage {
     private(set) var ended: String?
     var known: [TransactionID: CommittedTransaction] = [:]
 
-    init(_ mode: OrderedQueue.AckMode = .inBlock) { queue = OrderedQueue(mode: mode) }
+    init(_ mode: OrderedQueue.AckMode = .inBlock, limit: Int = 1000) { queue = OrderedQueue(mode: mode, limit: limit) }
 
     func step(_ event: OrderedQueue.Event) {
         if case .committed(let block) = event {
