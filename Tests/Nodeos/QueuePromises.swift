@@ -22,7 +22,7 @@ final class QueuePromises: Sendable {
 
     private enum Answer: Hashable {
         case committed(number: Int, blockID: String)
-        case failed(String)
+        case failed(code: Int, String)
     }
 
     private struct State {
@@ -124,7 +124,7 @@ final class QueuePromises: Sendable {
             answer = .committed(number: number, blockID: block)
             try await isCommitted(number, block)
         } else {
-            answer = .failed("\(document)")
+            answer = .failed(code: document["error.code"]?.int ?? 0, "\(document)")
         }
         let other = state.withLock { state in
             let other = state.answers.updateValue(answer, forKey: id)
@@ -178,6 +178,7 @@ final class QueuePromises: Sendable {
             }
         }
         var last: (id: String, place: Place)?
+        var tooSlow = 0
         for id in accepted {
             let found = places[id] ?? []
             switch answers[id] {
@@ -190,9 +191,13 @@ final class QueuePromises: Sendable {
                         description: "\(id) is at \(found[0]), behind \(last.id) in the queue, at \(last.place)")
                 }
                 last = (id, found[0])
-            case .failed(let why)?:
+            case .failed(let code, let why)?:
                 guard found.isEmpty else { throw Violation(description: "\(id) failed, and is in \(found): \(why)") }
-                throw Violation(description: "\(id) failed without need: \(why)")
+                // nodeos gives a transaction 30 ms; a machine that stalls takes longer (tx_cpu_usage_exceeded, deadline).
+                guard [3_080_004, 3_080_006].contains(code) else {
+                    throw Violation(description: "\(id) failed without need: \(why)")
+                }
+                tooSlow += 1
             case nil: throw Violation(description: "\(id) was not answered")
             }
         }
@@ -206,7 +211,8 @@ final class QueuePromises: Sendable {
         }
         print(
             """
-            queue: \(accepted.count) accepted, answered and in the chain in their order; \(repeated) answered again; \
+            queue: \(accepted.count) accepted, answered, \(accepted.count - tooSlow) in the chain in their order, the others too \
+            slow for nodeos; \(repeated) answered again; \
             \(perhaps.count) not confirmed by the broker, of them \(perhaps.count { places[$0] != nil }) in the chain; \
             \(told.count) blocks told of
             """)
