@@ -312,13 +312,16 @@ final class Connection: ChannelInboundHandler {
 
     /// Sends of calls and answers what the socket takes now. The rest goes on when it takes more.
     private func sendCalls() {
-        while isUp, let channel = context?.channel, channel.isWritable, writtenSinceFlush < 2 * CallPart.mostBytes,
-            let part = calls.nextPart()
-        {
+        while isUp, let channel = context?.channel, takesCalls(channel), let part = calls.nextPart() {
             guard write(bodyBytes: part.bodyBytes, { $0.writeFrame(part) }) else {
                 return end("a part of a call cannot be sent: \(queuedBytes) bytes wait already")
             }
         }
+    }
+
+    /// TLS keeps what is not flushed from the channel's own count.
+    private func takesCalls(_ channel: any Channel) -> Bool {
+        channel.isWritable && writtenSinceFlush < 2 * CallPart.mostBytes
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
