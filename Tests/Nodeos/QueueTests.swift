@@ -11,35 +11,12 @@ extension Guarded {
     /// Transactions come out of a real broker's queue while the leader, or the broker, comes to harm. What the broker had
     /// accepted is in the chain, once, in the queue's order, and its client was told so.
     @Suite struct QueuePromiseTests {
-        /// In turn; all at once comes first.
-        private static func part(_ round: Int) -> Machine.Part { [.both, .prodha, .nodeos][round % 3] }
-
         @Test func theOrderOutlivesAKill() async throws {
-            try await withQueuePromises { chain, _ in
-                for round in 0..<longRounds {
-                    let part = Self.part(round)
-                    let machine = try await chain.producer()
-                    try await machine.kill(part)
-                    try await chain.producer(among: chain.others(than: machine))
-                    try await chain.advances()
-                    try await machine.restart(part)
-                    try await chain.settles()
-                }
-            }
+            try await withQueuePromises { chain, _ in try await chain.killLeaders() }
         }
 
         @Test func theOrderOutlivesAStop() async throws {
-            try await withQueuePromises { chain, _ in
-                for round in 0..<longRounds {
-                    let part = Self.part(round)
-                    let machine = try await chain.producer()
-                    machine.send(SIGSTOP, to: part)
-                    try await chain.producer(among: part == .nodeos ? nil : chain.others(than: machine))
-                    try await chain.advances(by: 8)
-                    machine.send(SIGCONT, to: part)
-                    try await chain.settles()
-                }
-            }
+            try await withQueuePromises { chain, _ in try await chain.stopLeaders() }
         }
 
         /// The old leader still reaches the broker.
@@ -49,15 +26,7 @@ extension Guarded {
             var network: Network?
             func prepare(_ chain: GuardedChain) throws { network = try Network(chain.cluster, through: relay) }
             try await withQueuePromises(prepare: prepare) { chain, _ in
-                let network = try #require(network)
-                for round in 0..<longRounds {
-                    let machine = try await chain.producer()
-                    network.separate([machine.peer], by: round.isMultiple(of: 2) ? .hold : .drop)
-                    try await chain.producer(among: chain.others(than: machine))
-                    try await chain.advances(by: 8)
-                    try network.join()
-                    try await chain.settles()
-                }
+                try await chain.cutLeadersOff(by: try #require(network))
             }
         }
 

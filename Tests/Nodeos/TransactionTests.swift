@@ -10,35 +10,12 @@ extension Guarded {
     /// the chain, once; what was left open is told truly afterwards.
     /// Each ends with the expiration of what was left open, which takes its time.
     @Suite struct TransactionPromiseTests {
-        /// In turn; all at once comes first.
-        private static func part(_ round: Int) -> Machine.Part { [.both, .prodha, .nodeos][round % 3] }
-
         @Test func promisesOutliveAKill() async throws {
-            try await withPromises { chain in
-                for round in 0..<longRounds {
-                    let part = Self.part(round)
-                    let machine = try await chain.producer()
-                    try await machine.kill(part)
-                    try await chain.producer(among: chain.others(than: machine))
-                    try await chain.advances()
-                    try await machine.restart(part)
-                    try await chain.settles()
-                }
-            }
+            try await withPromises { try await $0.killLeaders() }
         }
 
         @Test func promisesOutliveAStop() async throws {
-            try await withPromises { chain in
-                for round in 0..<longRounds {
-                    let part = Self.part(round)
-                    let machine = try await chain.producer()
-                    machine.send(SIGSTOP, to: part)
-                    try await chain.producer(among: part == .nodeos ? nil : chain.others(than: machine))
-                    try await chain.advances(by: 8)
-                    machine.send(SIGCONT, to: part)
-                    try await chain.settles()
-                }
-            }
+            try await withPromises { try await $0.stopLeaders() }
         }
 
         @Test func promisesOutliveAPartition() async throws {
@@ -46,17 +23,7 @@ extension Guarded {
             defer { relay.stop() }
             var network: Network?
             func prepare(_ chain: GuardedChain) throws { network = try Network(chain.cluster, through: relay) }
-            try await withPromises(prepare: prepare) { chain in
-                let network = try #require(network)
-                for round in 0..<longRounds {
-                    let machine = try await chain.producer()
-                    network.separate([machine.peer], by: round.isMultiple(of: 2) ? .hold : .drop)
-                    try await chain.producer(among: chain.others(than: machine))
-                    try await chain.advances(by: 8)
-                    try network.join()
-                    try await chain.settles()
-                }
-            }
+            try await withPromises(prepare: prepare) { try await $0.cutLeadersOff(by: try #require(network)) }
         }
     }
 
