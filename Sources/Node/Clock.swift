@@ -21,3 +21,14 @@ enum Clock {
         return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
     }
 }
+
+/// Lets something through once a minute at most.
+struct OnceAMinute {
+    private var last: Instant?
+
+    mutating func isDue(_ now: Instant) -> Bool {
+        if let last, now - last < .seconds(60) { return false }
+        last = now
+        return true
+    }
+}

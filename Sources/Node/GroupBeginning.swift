@@ -83,7 +83,7 @@ struct Beginning {
     private var heads: Set<BlockID> = []
     private var since: Instant?
     private var stoodSince: Instant?
-    private var toldAt: Instant?
+    private var lateness = OnceAMinute()
 
     mutating func look(_ new: Set<BlockID>, at now: Instant) {
         since = since ?? now
@@ -97,11 +97,8 @@ struct Beginning {
 
     /// Once in a minute, when it takes long.
     mutating func isLate(_ now: Instant) -> Bool {
-        guard let since, now - since >= .seconds(10), toldAt.map({ now - $0 >= .seconds(60) }) ?? true else {
-            return false
-        }
-        toldAt = now
-        return true
+        guard let since, now - since >= .seconds(10) else { return false }
+        return lateness.isDue(now)
     }
 }
 

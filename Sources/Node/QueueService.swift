@@ -21,22 +21,28 @@ final class QueueService {
         var isClosing = false
     }
 
+    private struct Trouble {
+        var reason: AMQPCloseReason
+        let since: Instant
+        /// It was told that it lasts.
+        var isReported = false
+    }
+
     unowned let node: Node
     private let settings: QueueSettings
     private let brokerSettings: AMQPSettings
     private var session: Session?
     private var queue: OrderedQueue
     private var lastSession: UInt64 = 0
-    /// Why the queue is not consumed, as long as it should be.
-    private var trouble: String?
-    private var troubledSince: Instant?
-    private var isReported = false
+    /// As long as the queue should be consumed and is not.
+    private var trouble: Trouble?
     private var nextAttempt: Instant?
     private var timer: Scheduled<Void>?
-    private var rejectionsToldAt: Instant?
+    private var rejections = OnceAMinute()
     private var isStopped = false
+    private var stopped: EventLoopPromise<Void>?
     /// From a message's delivery to the commit of its transaction's block.
-    private var commitTime = Histogram(bounds: [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30])
+    private var commitTime = Histogram.ofTransactions
 
     /// What nodeos was given of late. It is kept from other nodes: they would pass it to the next leader's nodeos in any
     /// order, and so into a block in another order than the queue's.
@@ -59,14 +65,9 @@ final class QueueService {
         guard !isStopped else { return }
         let now = Clock.now()
         let mayConsume = node.visibleObstacle(at: now) == nil && !node.transactions.isLoading
-        if mayConsume { open(now) } else { rest() }
-    }
-
-    /// Another peer's turn, or nobody's.
-    private func rest() {
+        if mayConsume { return open(now) }
+        // Another peer's turn, or nobody's.
         trouble = nil
-        troubledSince = nil
-        isReported = false
         close()
     }
 
@@ -109,15 +110,13 @@ final class QueueService {
         return promise.futureResult
     }
 
-    private var stopped: EventLoopPromise<Void>?
-
     private func heard(_ event: AMQPEvent, in number: UInt64) {
         guard session?.number == number else { return }
         switch event {
         case .opened:
             session?.isOpen = true
             guard session?.isClosing == false else { return }
-            (trouble, troubledSince, isReported) = (nil, nil, false)
+            trouble = nil
             node.logger.notice("consumes the queue \(settings.queue) of \(settings.address)")
         case .delivered(let delivery):
             guard session?.isClosing == false else { return }
@@ -144,17 +143,18 @@ final class QueueService {
 
     /// Once when it begins, and once more when it lasts.
     private func note(_ reason: AMQPCloseReason, _ now: Instant) {
-        let isNew = trouble == nil
-        trouble = "\(reason)"
-        let since = troubledSince ?? now
-        troubledSince = since
-        let lasts = now - since >= settings.retryTimeout
-        if lasts, !isReported {
-            isReported = true
+        var trouble = trouble ?? Trouble(reason: reason, since: now)
+        let isNew = self.trouble == nil
+        let time = now - trouble.since
+        let isLasting = time >= settings.retryTimeout && !trouble.isReported
+        trouble.reason = reason
+        if isLasting { trouble.isReported = true }
+        self.trouble = trouble
+        if isLasting {
             node.logger.error(
                 """
-                the queue \(settings.queue) has not been consumed for \(Int((now - since).inSeconds)) s: \(reason). This \
-                peer goes on trying; transactions wait in the queue
+                the queue \(settings.queue) has not been consumed for \(Int(time.inSeconds)) s: \(reason). This peer goes on \
+                trying; transactions wait in the queue
                 """)
         } else if isNew {
             // The session of the peer that led before may still stand.
@@ -222,27 +222,27 @@ final class QueueService {
         }
     }
 
-    /// Once a minute at most.
     private func tellRejection(_ why: String) {
-        let now = Clock.now()
-        guard rejectionsToldAt.map({ now - $0 > .seconds(60) }) ?? true else { return }
-        rejectionsToldAt = now
+        guard rejections.isDue(Clock.now()) else { return }
         node.logger.warning("a message of the queue \(settings.queue) is rejected, it is no transaction: \(why)")
     }
 
     // MARK: - What is known
 
+    private var state: StatusDocument.Queue.State {
+        switch session {
+        case let session? where session.isClosing: .idle
+        case let session? where session.isOpen: .consuming
+        default: trouble != nil ? .failing : session == nil ? .idle : .connecting
+        }
+    }
+
     var document: StatusDocument.Queue {
-        let counters = queue.counters
-        let state: StatusDocument.Queue.State =
-            switch session {
-            case let session? where session.isClosing: .idle
-            case let session? where session.isOpen: .consuming
-            default: trouble != nil ? .failing : session == nil ? .idle : .connecting
-            }
+        let (counters, state) = (queue.counters, self.state)
         return StatusDocument.Queue(
             name: settings.queue, broker: "\(settings.address)", ackMode: settings.ackMode.rawValue, state: state,
-            reason: state == .failing ? trouble : nil, waiting: queue.waiting, delivered: counters.delivered,
+            reason: state == .failing ? trouble?.reason.description : nil, waiting: queue.waiting,
+            delivered: counters.delivered,
             redelivered: counters.redelivered, committed: counters.committed, failed: counters.failed,
             rejected: counters.rejected, requeued: counters.requeued)
     }
@@ -250,8 +250,8 @@ final class QueueService {
     func addMetrics(to page: inout MetricsPage) {
         let counters = queue.counters
         page.gauge(
-            "prodha_queue_consuming", "1 while this peer consumes the queue.", document.state == .consuming ? 1 : 0)
-        page.gauge("prodha_queue_failing", "1 while it should and cannot.", document.state == .failing ? 1 : 0)
+            "prodha_queue_consuming", "1 while this peer consumes the queue.", state == .consuming ? 1 : 0)
+        page.gauge("prodha_queue_failing", "1 while it should and cannot.", state == .failing ? 1 : 0)
         page.gauge("prodha_queue_waiting", "Messages that were delivered and are not done.", Double(queue.waiting))
         page.counter("prodha_queue_delivered_total", "Messages delivered.", counters.delivered)
         page.counter(

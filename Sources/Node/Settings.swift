@@ -94,6 +94,9 @@ struct Histogram {
     private(set) var sum = 0.0
     private(set) var count: UInt64 = 0
 
+    /// Of a transaction's time until its block is committed.
+    static let ofTransactions = Histogram(bounds: [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30])
+
     init(bounds: [Double]) {
         self.bounds = bounds
         counts = Array(repeating: 0, count: bounds.count)

@@ -26,8 +26,7 @@ final class TransactionService {
     unowned let node: Node
     private(set) var tracker = TransactionTracker()
     /// From hand-in to commit.
-    private(set) var commitTime = Histogram(
-        bounds: [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30])
+    private(set) var commitTime = Histogram.ofTransactions
     private let http: HTTPClient
     private var promises: [TransactionTracker.Ticket: EventLoopPromise<Answer>] = [:]
     private var nextTicket: TransactionTracker.Ticket = 1
@@ -47,7 +46,7 @@ final class TransactionService {
     private(set) var queue: QueueService?
     /// Counts the gaps: what is being read from the log then is of no use any more.
     private(set) var gapCount: UInt64 = 0
-    private var toldOverloadAt: Instant?
+    private var overloads = OnceAMinute()
 
     init(_ node: Node) {
         self.node = node
@@ -206,11 +205,8 @@ final class TransactionService {
         }
     }
 
-    /// Once a minute at most.
     private func tellOverload(_ waiting: Int, _ bytes: Int) {
-        let now = Clock.now()
-        guard toldOverloadAt.map({ now - $0 > .seconds(60) }) ?? true else { return }
-        toldOverloadAt = now
+        guard overloads.isDue(Clock.now()) else { return }
         node.logger.warning(
             "transactions are turned away: \(waiting) of \(bytes) bytes wait already; is a block being committed?")
     }
