@@ -24,9 +24,6 @@ final class Calls {
         let timer: Scheduled<Void>
     }
 
-    /// The first version of the wire that has calls.
-    static let firstWireVersion: UInt16 = 2
-
     private let eventLoop: any EventLoop
     private var outgoing = OutgoingCalls(limit: LinkLimits.maxCallBytesQueued)
     private var incoming = IncomingCalls()

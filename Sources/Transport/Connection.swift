@@ -47,8 +47,6 @@ final class Connection: ChannelInboundHandler {
     private var writtenSinceFlush = 0
 
     private let calls: Calls
-    /// What both sides speak.
-    private(set) var wireVersion = Greeting.oldestWireVersion
 
     init(role: Role, links: PeerLinks) {
         self.role = role
@@ -173,7 +171,6 @@ final class Connection: ChannelInboundHandler {
             return refuse(mismatch)
         }
         self.reader.maxBodyBytes = limits.maxFrameBytes
-        wireVersion = head.commonWireVersion ?? wireVersion
         phase = .up(theirs.sender)
         upSince = .now()
         timer?.cancel()
@@ -200,7 +197,6 @@ final class Connection: ChannelInboundHandler {
             }
             links.received(report: Array(frame.body.readableBytesView), from: peer)
         case .call, .callAnswer:
-            guard wireVersion >= Calls.firstWireVersion else { throw .unexpected(frame.type) }
             try calls.receive(
                 try CallPart(type: frame.type, body: frame.body),
                 carryOut: { links.received(call: $0, from: peer) }, send: { [weak self] in self?.sendCalls() })

@@ -12,7 +12,7 @@ enum FrameType: UInt8, CaseIterable {
     case ping = 3
     case pong = 4
     case report = 5
-    /// A part of a call of the other side's owner, and a part of its answer. From wire version 2 on.
+    /// A part of a call of the other side's owner, and a part of its answer.
     case call = 6
     case callAnswer = 7
 

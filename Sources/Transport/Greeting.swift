@@ -3,9 +3,10 @@ import Raft
 
 /// The first thing that two peers tell each other on a connection: who they are, and what both must agree about.
 public struct Greeting: Hashable, Sendable {
-    /// The wire version that this software speaks, and the oldest one that it still understands. Version 2 has calls.
+    /// The wire version that this software speaks, and the oldest one that it still understands. Version 1 had neither calls
+    /// nor `remembers`, and no `durable` in its messages: a peer that speaks it cannot tell of what is on disks.
     public static let currentWireVersion: UInt16 = 2
-    public static let oldestWireVersion: UInt16 = 1
+    public static let oldestWireVersion: UInt16 = 2
 
     public var wireVersion = Self.currentWireVersion
     public var lowestWireVersion = Self.oldestWireVersion

@@ -206,12 +206,6 @@ public final class PeerLinks {
             let why = remote.status.lastFailure.map { ": \($0)" } ?? ""
             return eventLoop.makeFailedFuture(CallError.notDelivered("there is no link to peer \(peer)\(why)"))
         }
-        guard connection.wireVersion >= Calls.firstWireVersion else {
-            return eventLoop.makeFailedFuture(
-                CallError.notDelivered(
-                    "peer \(peer) speaks wire version \(connection.wireVersion), which has no calls: update its prodha")
-            )
-        }
         return connection.ask(bytes, timeout: timeout)
     }
 

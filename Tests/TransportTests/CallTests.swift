@@ -8,13 +8,11 @@ import Testing
 
 private let mib = 1 << 20
 
-/// A started pair; peer 2 dials peer 1. `oneGreets` changes what peer 1 says of itself.
-private func pair(
-    oneGreets: @escaping @Sendable (Greeting) -> Greeting = { $0 }, _ change: (inout LinkLimits) -> Void = { _ in }
-) async throws -> (PeerHandle, PeerHandle) {
-    let one = try await PeerHandle.make(settings(1, change), greets: oneGreets)
+/// A started pair; peer 2 dials peer 1.
+private func pair() async throws -> (PeerHandle, PeerHandle) {
+    let one = try await PeerHandle.make(settings(1))
     let port = try await one.start()
-    let two = try await PeerHandle.make(settings(2, ports: [1: port], change))
+    let two = try await PeerHandle.make(settings(2, ports: [1: port]))
     _ = try await two.start()
     try await eventually("they link up") {
         let there = try await one.isLinked(to: 2)
@@ -211,28 +209,14 @@ private func text(of error: CallError?, isDelivered: Bool) -> String {
         try await two.stop()
     }
 
-    @Test func anOlderPeerIsNotAskedAndKeepsItsLink() async throws {
-        let (one, two) = try await pair(oneGreets: { $0.with { $0.wireVersion = 1 } })
-        try await one.echo()
-        #expect(
-            text(of: await failure { try await two.ask([1], 1) }, isDelivered: false)
-                == "peer 1 speaks wire version 1, which has no calls: update its prodha")
-        try await two.send(.transferRequest(term: 1), to: 1)
-        try await eventually("a message arrives") { try await one.on { $0.messages.count } == 1 }
-        #expect(try await one.on { $0.calls.isEmpty })
-        try await one.stop()
-        try await two.stop()
-    }
-
     // MARK: - A peer without manners
 
-    private func linkedClient(wireVersion: UInt16 = 2) async throws -> (PeerHandle, RawClient) {
+    private func linkedClient() async throws -> (PeerHandle, RawClient) {
         let one = try await PeerHandle.make(settings(1))
         let port = try await one.start()
-        var greeting = Greeting(
+        let greeting = Greeting(
             to: PeerID(1), settings: settings(2), softwareVersion: "raw", group: nil, fresh: true, lastIndex: 0,
             lastTerm: 0, session: 1)
-        greeting.wireVersion = wireVersion
         let client = try await RawClient(port: port)
         try await client.send(.frame(greeting))
         try await eventually("the link stands") { try await one.isLinked(to: 2) }
@@ -275,14 +259,6 @@ private func text(of error: CallError?, isDelivered: Bool) -> String {
         try await client.send(part(77, .whole, isAnswer: true))
         try await client.send(.frame(.transferRequest(term: 1)))
         try await eventually("the message behind it arrives") { try await one.on { $0.messages.count } == 1 }
-        try await client.close()
-        try await one.stop()
-    }
-
-    @Test func aCallInAVersionWithoutThemEndsTheLink() async throws {
-        let (one, client) = try await linkedClient(wireVersion: 1)
-        try await client.send(part(1, .whole))
-        try await eventually("refused") { !one.log.all(with: "a call frame out of turn").isEmpty }
         try await client.close()
         try await one.stop()
     }

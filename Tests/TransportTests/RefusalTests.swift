@@ -86,7 +86,7 @@ private func attempts(_ peer: PeerHandle) async throws -> Int { try await peer.o
 
     @Test func aNewerWireVersionIsRefused() async throws {
         try await expectRefusal(
-            "peer 2 speaks wire version 3 to 4 and peer 1 1 to 2: update the older one", settings(1),
+            "peer 2 speaks wire version 3 to 4 and peer 1 2: update the older one", settings(1),
             { settings(2, ports: [1: $0]) },
             greetsSecond: {
                 $0.with {
@@ -96,9 +96,21 @@ private func attempts(_ peer: PeerHandle) async throws -> Int { try await peer.o
             })
     }
 
+    @Test func anOlderWireVersionIsRefused() async throws {
+        try await expectRefusal(
+            "peer 2 speaks wire version 1 and peer 1 2: update the older one", settings(1),
+            { settings(2, ports: [1: $0]) },
+            greetsSecond: {
+                $0.with {
+                    $0.wireVersion = 1
+                    $0.lowestWireVersion = 1
+                }
+            })
+    }
+
     /// The dialled side saw nothing wrong and has its link up already; it is told all the same.
     @Test func aRefusalByTheDiallingSideEndsTheLink() async throws {
-        let reason = "peer 1 speaks wire version 9 and peer 2 1 to 2: update the older one"
+        let reason = "peer 1 speaks wire version 9 and peer 2 2: update the older one"
         let one = try await PeerHandle.make(settings(1)) {
             $0.with {
                 $0.wireVersion = 9
