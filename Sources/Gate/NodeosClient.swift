@@ -135,11 +135,8 @@ public final class NodeosClient {
             body = Array(#"{"block_num_or_id":"\#(id.hex)"}"#.utf8)
             limit = SignedBlock.longestJSON
         }
-        var url = url
-        if url.target.hasSuffix("/") { url.target.removeLast() }
-        url.target += target
         let call = HTTPCall(
-            .POST, url, headers: ["content-type": "application/json"], body: ByteBuffer(bytes: body),
+            .POST, url.appending(target), headers: ["content-type": "application/json"], body: ByteBuffer(bytes: body),
             timeout: .nanoseconds(request.timeout.inNanoseconds), maxAnswerBytes: limit, repetition: .harmless)
         let promise = loop.makePromise(of: NodeosAnswer.self)
         client.send(call).assumeIsolated().whenComplete { [self] result in

@@ -43,8 +43,7 @@ public final class NodeosDriver {
     private let hooks: Hooks
     private var control: NodeosControl
     private var timer: Scheduled<Void>?
-    private var queue: [NodeosControl.Event] = []
-    private var isBusy = false
+    private let turns = Turns<NodeosControl.Event>()
     private var isStopped = false
 
     public init(
@@ -69,7 +68,6 @@ public final class NodeosDriver {
         isStopped = true
         timer?.cancel()
         timer = nil
-        queue = []
     }
 
     public func follow(_ orders: NodeosOrders) { handle(.orders(orders)) }
@@ -86,18 +84,11 @@ public final class NodeosDriver {
     private func handle(_ event: NodeosControl.Event) {
         eventLoop.preconditionInEventLoop()
         guard !isStopped else { return }
-        queue.append(event)
-        guard !isBusy else { return }
-        isBusy = true
-        var next = 0
-        while next < queue.count {
-            let event = queue[next]
-            next += 1
+        let isDone = turns.take(event) { event in
+            guard !isStopped else { return }
             for action in control.step(event, at: hooks.now()) where !isStopped { carryOut(action) }
         }
-        queue.removeAll(keepingCapacity: true)
-        isBusy = false
-        setTimer()
+        if isDone { setTimer() }
     }
 
     private func carryOut(_ action: NodeosControl.Action) {

@@ -21,6 +21,14 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         self.target = target
     }
 
+    /// With more behind its target, which must be percent-encoded and start with a slash.
+    public func appending(_ path: String) -> HTTPURL {
+        var url = self
+        if url.target.hasSuffix("/") { url.target.removeLast() }
+        url.target += path
+        return url
+    }
+
     public init(_ text: String) throws(HTTPClientError) {
         func bad(_ why: String) -> HTTPClientError {
             .badURL("\(printable(text)) is not a URL that can be called: \(why)")

@@ -48,8 +48,7 @@ final class QueueService {
     /// order, and so into a block in another order than the queue's.
     private(set) var given = RecentIDs<Checksum256>(limit: 32_768)
 
-    private var events: [OrderedQueue.Event] = []
-    private var isBusy = false
+    private let turns = Turns<OrderedQueue.Event>()
 
     init(_ settings: QueueSettings, node: Node) throws(AttachmentError) {
         self.node = node
@@ -175,18 +174,10 @@ final class QueueService {
     private func handle(_ event: OrderedQueue.Event) {
         node.eventLoop.preconditionInEventLoop()
         guard let session, !session.isClosing else { return }
-        events.append(event)
-        guard !isBusy else { return }
-        isBusy = true
         let index = node.transactions.tracker.index
-        var next = 0
-        while next < events.count {
-            let event = events[next]
-            next += 1
+        turns.take(event) { event in
             for action in queue.step(event, at: Clock.now(), known: { index[$0] }) { carryOut(action, session) }
         }
-        events.removeAll(keepingCapacity: true)
-        isBusy = false
     }
 
     private func carryOut(_ action: OrderedQueue.Action, _ session: Session) {

@@ -1,6 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
 import Antelope
+import Gate
 import HTTP
 import NIOCore
 import ProducerHA
@@ -33,8 +34,7 @@ final class TransactionService {
     private var atNodeos = 0
     private var leader: TransactionTracker.Leader?
 
-    private var events: [TransactionTracker.Event] = []
-    private var isBusy = false
+    private let turns = Turns<TransactionTracker.Event>()
     /// Blocks that were applied while the node carries something out; they come when that is done, so that followers and
     /// nodeos have a block before the clients have their answers.
     private var applied: [[UInt8]] = []
@@ -173,18 +173,10 @@ final class TransactionService {
             }
             return
         }
-        events.append(event)
-        guard !isBusy else { return }
-        isBusy = true
-        var next = 0
-        while next < events.count {
-            let event = events[next]
-            next += 1
+        let isDone = turns.take(event) { event in
             for action in tracker.step(event, at: Clock.now()) { carryOut(action) }
         }
-        events.removeAll(keepingCapacity: true)
-        isBusy = false
-        setTimer()
+        if isDone { setTimer() }
     }
 
     private func carryOut(_ action: TransactionTracker.Action) {
@@ -241,11 +233,9 @@ final class TransactionService {
         }
         atNodeos += 1
         let term = node.replica.raft.term
-        var url = attachment.settings.http
-        if url.target.hasSuffix("/") { url.target.removeLast() }
-        url.target += call.path
         let request = HTTPCall(
-            .POST, url, headers: ["content-type": "application/json"], body: ByteBuffer(bytes: body),
+            .POST, attachment.settings.http.appending(call.path), headers: ["content-type": "application/json"],
+            body: ByteBuffer(bytes: body),
             timeout: Self.nodeosTime, maxAnswerBytes: Self.longestReply, repetition: .harmless)
         let promise = loop.makePromise(of: Outcome.self)
         http.send(request).assumeIsolated().whenComplete { [self] result in

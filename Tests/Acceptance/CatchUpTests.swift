@@ -79,15 +79,7 @@ extension Acceptance {
 
                 try await cluster.start([stale, witness])
                 let next = try chain.next()
-                try await always("no quorum is left that knows the last blocks") {
-                    for peer in [stale, witness] {
-                        let answer = try await peer.commit(next)
-                        if answer.status == 200 { throw Violation(description: "committed by peers that lost blocks") }
-                        let id = try await peer.leaderID()
-                        guard id == -1 else { throw Violation(description: "peer \(id) leads without a quorum's log") }
-                    }
-                    return true
-                }
+                try await goNowhere([stale, witness], with: next)
                 try await leader.startAndServe()
                 try await cluster.commit([next])
                 try await cluster.allReach(next.number)
@@ -123,15 +115,7 @@ extension Acceptance {
                 try await eventually("the peer knows of no leader") { try await cut.leaderID() == -1 }
                 try await stale.startAndServe()
                 let next = try chain.next()
-                try await always("no quorum is left that knows the last blocks") {
-                    for peer in [cut, stale] {
-                        let answer = try await peer.commit(next)
-                        if answer.status == 200 { throw Violation(description: "committed by peers that lost blocks") }
-                        let id = try await peer.leaderID()
-                        guard id == -1 else { throw Violation(description: "peer \(id) leads without a quorum's log") }
-                    }
-                    return true
-                }
+                try await goNowhere([cut, stale], with: next)
                 try await leader.startAndServe()
                 try await cluster.commit([next])
                 try await cluster.allReach(next.number)
@@ -155,5 +139,18 @@ extension Acceptance {
         private func chain(of cluster: Cluster) async throws -> Chain {
             try Chain(after: try await cluster.leader().head())
         }
+    }
+}
+
+/// No quorum is left that knows the last blocks: none of `peers` leads, and none commits.
+private func goNowhere(_ peers: [Peer], with next: Block) async throws {
+    try await always("no quorum is left that knows the last blocks") {
+        for peer in peers {
+            let answer = try await peer.commit(next)
+            if answer.status == 200 { throw Violation(description: "committed by peers that lost blocks") }
+            let id = try await peer.leaderID()
+            guard id == -1 else { throw Violation(description: "peer \(id) leads without a quorum's log") }
+        }
+        return true
     }
 }
