@@ -24,20 +24,26 @@ extension Target {
     static let snapshots = Target("snapshots", maxBytes: 8 << 10) { bytes in
         let snapshot = Snapshot(index: 9, term: 3, state: bytes)
         guard let state = GroupState(snapshot) else { return }
-        let written = bytes[0] == 1 ? asFirstVersion(state) : state.snapshot().state
+        let written = asVersion(bytes[0], state)
         check(written == bytes, "written otherwise: \(state.snapshot().state)")
         check(state.refused.count <= GroupState.refusedKept, "\(state.refused.count) refused entries")
         check(GroupState(Snapshot(index: 9, term: 3, state: bytes + [0])) == nil, "more bytes are taken")
     }
 }
 
-/// A snapshot as the first version wrote it: without the length of the chain's id, which it did not know.
-private func asFirstVersion(_ state: GroupState) -> [UInt8] {
-    check(state.chainID == nil, "the first version knew no chain")
+/// A snapshot as an earlier version wrote it: the first knew no chain, the second nothing of operators.
+private func asVersion(_ version: UInt8, _ state: GroupState) -> [UInt8] {
     var bytes = state.snapshot().state
-    let chain = 1 + 8 + (state.groupID?.bytes.count ?? 0) + 1
-    bytes.removeSubrange(chain..<chain + 8)
-    bytes[0] = 1
+    if version < 3 {
+        check(state.history.items.isEmpty && state.maintenance.isEmpty, "version \(version) knew no operators")
+        bytes.removeLast(17)
+    }
+    if version < 2 {
+        check(state.chainID == nil, "the first version knew no chain")
+        let chain = 1 + 8 + (state.groupID?.bytes.count ?? 0) + 1
+        bytes.removeSubrange(chain..<chain + 8)
+    }
+    bytes[0] = version
     return bytes
 }
 
@@ -47,6 +53,9 @@ private func checkPayload(_ entry: Entry) {
     }
     if let settings = GroupSettings(encoded: entry.payload) {
         check(settings.encoded() == entry.payload, "\(settings) is written otherwise")
+    }
+    if let record = Record(encoded: entry.payload) {
+        check(record.encoded() == entry.payload, "\(record) is written otherwise")
     }
     if entry.kind == .block, let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
         check(entry.blockHeight == header.number, "height \(String(describing: entry.blockHeight)) of \(header.number)")
@@ -64,6 +73,8 @@ private func apply(_ entry: Entry, to state: inout GroupState) {
         check(state.head == before.head && state.region == before.region, "a refused entry changed something")
         check(state.groupID == before.groupID, "a refused entry changed the group")
         check(state.producers == before.producers, "a refused entry changed the producers")
+        check(state.maintenance == before.maintenance, "a refused entry changed the maintenance")
+        check(state.history == before.history, "a refused entry is in the history")
     case .accepted:
         check(state.refused == before.refused, "an accepted entry is among the refused")
         check(state.region.epoch >= before.region.epoch, "the epoch fell to \(state.region.epoch)")

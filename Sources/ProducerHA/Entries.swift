@@ -12,7 +12,7 @@ extension EntryKind {
     public static let block = EntryKind(rawValue: 1)
     /// A change of the region's state: `RegionChange`.
     public static let region = EntryKind(rawValue: 2)
-    /// A record of what an operator did. This version writes none.
+    /// What operators did, and who led: `Record`.
     public static let operation = EntryKind(rawValue: 3)
     /// What the group is: `GroupSettings`.
     public static let settings = EntryKind(rawValue: 4)
@@ -108,30 +108,39 @@ public struct RegionChange: Hashable, Sendable {
     public var isPaused: Bool
     /// A packed signed_block that becomes the head, or nil to leave the head alone.
     public var base: [UInt8]?
+    /// Who asked for it; nil for what a group does by itself.
+    public var act: OperatorAct?
 
-    public init(expects: UInt64, epoch: UInt64, activity: RegionActivity, isPaused: Bool, base: [UInt8]? = nil) {
+    public init(
+        expects: UInt64, epoch: UInt64, activity: RegionActivity, isPaused: Bool, base: [UInt8]? = nil,
+        act: OperatorAct? = nil
+    ) {
         self.expects = expects
         self.epoch = epoch
         self.activity = activity
         self.isPaused = isPaused
         self.base = base
+        self.act = act
     }
 
     public func encoded() -> [UInt8] {
         var out = Encoder()
-        out.byte(1)
+        // Version 1 said nothing of operators.
+        out.byte(act == nil ? 1 : 2)
         out.number(expects)
         out.number(epoch)
         out.byte(activity.rawValue)
         out.byte(isPaused ? 1 : 0)
         out.byte(base == nil ? 0 : 1)
         if let base { out.bytes(base) }
+        if let act { out.act(act) }
         return out.data
     }
 
     public init?(encoded: [UInt8]) {
         var input = Decoder(encoded)
-        guard input.byte() == 1, let expects = input.number(), let epoch = input.number(), let raw = input.byte(),
+        guard let version = input.byte(), (1...2).contains(version), let expects = input.number(),
+            let epoch = input.number(), let raw = input.byte(),
             let activity = RegionActivity(rawValue: raw), let paused = input.byte(), paused <= 1,
             let hasBase = input.byte(), hasBase <= 1
         else { return nil }
@@ -140,8 +149,14 @@ public struct RegionChange: Hashable, Sendable {
             guard let bytes = input.bytes() else { return nil }
             base = bytes
         }
+        var act: OperatorAct?
+        if version == 2 {
+            guard let found = input.act() else { return nil }
+            act = found
+        }
         guard input.isAtEnd else { return nil }
-        self.init(expects: expects, epoch: epoch, activity: activity, isPaused: paused == 1, base: base)
+        self.init(
+            expects: expects, epoch: epoch, activity: activity, isPaused: paused == 1, base: base, act: act)
     }
 }
 

@@ -34,6 +34,8 @@ public struct RegionState: Hashable, Sendable {
     public var isPaused = false
     /// The number of the block that the region went on from, when a change named one.
     public var baseNumber: UInt32?
+    /// Who paused it; nil while it is not paused, and where nobody knows.
+    public var pause: OperatorAct?
 }
 
 /// Why an entry changed nothing.
@@ -49,6 +51,8 @@ public enum Refusal: Hashable, Sendable {
     /// It asked for the state that stands.
     case changesNothing
     case alreadySet
+    /// More than `GroupState.mostInMaintenance`.
+    case tooMany
     case malformed
     /// Of a kind that this version does not know, or does not use.
     case unknownKind
@@ -71,7 +75,12 @@ public struct GroupState: Hashable, Sendable {
     /// The latest refused entries, oldest first; at most `refusedKept`.
     public private(set) var refused: [LogIndex] = []
 
+    /// Peers that take no leadership while another one can, and who wanted that.
+    public private(set) var maintenance: [PeerID: OperatorAct] = [:]
+    public private(set) var history = History()
+
     public static let refusedKept = 64
+    public static let mostInMaintenance = 64
 
     public init() {}
 
@@ -105,6 +114,9 @@ public struct GroupState: Hashable, Sendable {
             groupID = settings.groupID
             producers = settings.producers
             chainID = settings.chainID
+        case .operation:
+            guard let record = Record(encoded: entry.payload) else { return .refused(.malformed) }
+            return apply(record, entry)
         default: return .refused(.unknownKind)
         }
         return .accepted
@@ -135,15 +147,41 @@ public struct GroupState: Hashable, Sendable {
             head = Head(block: BlockRef(header), bytes: base, index: entry.index, term: entry.term)
             region.baseNumber = header.number
         }
+        if change.isPaused != region.isPaused { region.pause = change.isPaused ? change.act : nil }
         region.epoch = change.epoch
         region.activity = change.activity
         region.isPaused = change.isPaused
+        let event = History.Event.region(
+            change.activity, isPaused: change.isPaused, base: change.base == nil ? nil : region.baseNumber)
+        note(event, entry, act: change.act, at: change.act?.at)
         return .accepted
+    }
+
+    private mutating func apply(_ record: Record, _ entry: Entry) -> Applied {
+        switch record {
+        case .leads(let peer, let at): note(.leads(peer), entry, act: nil, at: at)
+        case .transfer(let peer, let act): note(.transfer(to: peer), entry, act: act, at: act.at)
+        case .transferFailed(let operation, let why, let at):
+            let ending = History.Ending(isDone: false, words: why, at: at, term: entry.term)
+            guard history.endTransfer(operation, with: ending) else { return .refused(.changesNothing) }
+        case .maintenance(let peer, let isOn, let act):
+            guard (maintenance[peer] != nil) != isOn else { return .refused(.changesNothing) }
+            guard !isOn || maintenance.count < Self.mostInMaintenance else { return .refused(.tooMany) }
+            maintenance[peer] = isOn ? act : nil
+            note(.maintenance(peer, isOn: isOn), entry, act: act, at: act.at)
+        }
+        return .accepted
+    }
+
+    private mutating func note(_ event: History.Event, _ entry: Entry, act: OperatorAct?, at: Int64?) {
+        history.add(
+            History.Item(
+                index: entry.index, term: entry.term, epoch: region.epoch, event: event, act: act, at: at))
     }
 
     // MARK: - Snapshots
 
-    private static let snapshotVersion: UInt8 = 2
+    private static let snapshotVersion: UInt8 = 3
 
     public func snapshot() -> Snapshot {
         var out = Encoder()
@@ -163,13 +201,22 @@ public struct GroupState: Hashable, Sendable {
             out.number(head.term)
             out.bytes(head.bytes)
         }
+        out.byte(region.pause == nil ? 0 : 1)
+        if let pause = region.pause { out.act(pause) }
+        out.number(UInt64(maintenance.count))
+        // In order, so that equal states make equal bytes.
+        for (peer, act) in maintenance.sorted(by: { $0.key < $1.key }) {
+            out.peer(peer)
+            out.act(act)
+        }
+        out.history(history)
         return Snapshot(index: index, term: term, state: out.data)
     }
 
     /// nil when the bytes are no snapshot of a version that this one knows.
     public init?(_ snapshot: Snapshot) {
         var input = Decoder(snapshot.state)
-        // Version 1 knew no chain.
+        // Version 1 knew no chain, version 2 nothing of operators.
         guard let version = input.byte(), (1...Self.snapshotVersion).contains(version), let group = input.bytes(),
             let rawProducers = input.byte(), let producers = ChainProducers(rawValue: rawProducers),
             let chain = version > 1 ? input.bytes() : [], chain.isEmpty || chain.count == 32,
@@ -189,6 +236,27 @@ public struct GroupState: Hashable, Sendable {
             else { return nil }
             head = Head(block: BlockRef(header), bytes: bytes, index: index, term: term)
         }
+        var pause: OperatorAct?
+        if version > 2 {
+            guard let hasPause = input.byte(), hasPause <= 1 else { return nil }
+            if hasPause == 1 {
+                guard let act = input.act() else { return nil }
+                pause = act
+            }
+            guard let inMaintenance = input.number(), inMaintenance <= UInt64(Self.mostInMaintenance) else {
+                return nil
+            }
+            var last: PeerID?
+            for _ in 0..<inMaintenance {
+                guard let peer = input.peer(), last.map({ $0 < peer }) ?? true, let act = input.act() else {
+                    return nil
+                }
+                maintenance[peer] = act
+                last = peer
+            }
+            guard let history = input.history() else { return nil }
+            self.history = history
+        }
         guard input.isAtEnd, group.isEmpty || group.count == 16 else { return nil }
         index = snapshot.index
         term = snapshot.term
@@ -196,6 +264,7 @@ public struct GroupState: Hashable, Sendable {
         self.producers = producers
         chainID = Checksum256(chain)
         region = RegionState(
-            epoch: epoch, activity: activity, isPaused: paused == 1, baseNumber: base > 0 ? UInt32(base - 1) : nil)
+            epoch: epoch, activity: activity, isPaused: paused == 1, baseNumber: base > 0 ? UInt32(base - 1) : nil,
+            pause: pause)
     }
 }

@@ -12,6 +12,30 @@ public enum CommitAnswer: Hashable, Sendable {
     case compareWithEntry(LogIndex, BlockRef)
 }
 
+/// What an operator, or the node itself, wants changed.
+public enum Change: Hashable, Sendable {
+    case region(RegionChange)
+    case record(Record)
+}
+
+/// What became of a change that was handed in.
+public enum ChangeAnswer: Hashable, Sendable {
+    case applied(index: LogIndex, term: Term)
+    /// It was never appended.
+    case refused(ChangeRefusal)
+    /// It was appended, and then another peer took over: whether it is committed is not known.
+    case leadershipLost
+}
+
+public enum ChangeRefusal: Hashable, Sendable {
+    case notLeader
+    /// It leads, and does not know yet what was committed before its term.
+    case termNotApplied
+    /// Another change of the same thing is on its way, or leadership is being handed over, or too much waits.
+    case busy
+    case doesNotFit(Refusal)
+}
+
 /// What a replica wants done, in this order.
 public enum Action: Sendable {
     case persist(Persist)
@@ -20,6 +44,7 @@ public enum Action: Sendable {
     /// Keep this snapshot, durably, and drop the entries up to and with `dropThrough` when convenient.
     case keep(Snapshot, dropThrough: LogIndex, droppedTerm: Term)
     case answer(Ticket, CommitAnswer)
+    case changed(Ticket, ChangeAnswer)
     /// Applied, in order.
     case applied(Entry, Applied)
     /// The state was replaced by a leader's snapshot.
@@ -79,6 +104,7 @@ public struct Replica: Sendable {
     }
 
     private var waiting: [LogIndex: [Ticket]] = [:]
+    private var changesWaiting: [LogIndex: Ticket] = [:]
     /// The index of the newest snapshot.
     public var snapshotIndex: LogIndex { lastSnapshot }
     private var lastSnapshot: LogIndex
@@ -95,6 +121,7 @@ public struct Replica: Sendable {
         self.blocks = blocks
         self.lastSnapshot = lastSnapshot
         self.options = options
+        standAsideIfInMaintenance()
     }
 
     // MARK: - What is true now
@@ -132,9 +159,20 @@ public struct Replica: Sendable {
     // MARK: - What happens
 
     public mutating func step(_ event: Event, at now: Instant) -> [Action] {
-        drive(event, at: now)
+        switch event {
+        case .transfer(let peer) where isInMaintenance(peer):
+            actions.append(.note(.transferEnded(to: peer, .targetInMaintenance)))
+        case .received(.transferRequest, let peer) where isInMaintenance(peer): break
+        case .requestLeadership where isInMaintenance(raft.id): break
+        default: drive(event, at: now)
+        }
         return takeActions()
     }
+
+    /// It takes no leadership while another peer can, as far as is known here.
+    public func isInMaintenance(_ peer: PeerID) -> Bool { state.maintenance[peer] != nil }
+
+    private mutating func standAsideIfInMaintenance() { raft.standsAside = isInMaintenance(raft.id) }
 
     /// Hands in a packed block, which was checked to be well formed. The answer comes as `Action.answer`.
     public mutating func commitBlock(_ block: BlockRef, bytes: [UInt8], ticket: Ticket, at now: Instant) -> [Action] {
@@ -144,10 +182,34 @@ public struct Replica: Sendable {
         return takeActions()
     }
 
-    /// Proposes a change of the region's state. False, and nothing happens, unless this peer leads and can propose it.
-    public mutating func proposeRegion(_ change: RegionChange, at now: Instant) -> ([Action], Bool) {
-        let did = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
-        return (takeActions(), did)
+    /// Hands in a change. The answer to a ticket comes as `Action.changed`.
+    public mutating func change(_ change: Change, ticket: Ticket? = nil, at now: Instant) -> [Action] {
+        if let refusal = proposeChange(change, ticket: ticket, at: now), let ticket {
+            actions.append(.changed(ticket, .refused(refusal)))
+        }
+        return takeActions()
+    }
+
+    private mutating func proposeChange(_ change: Change, ticket: Ticket?, at now: Instant) -> ChangeRefusal? {
+        guard raft.role == .leader else { return .notLeader }
+        guard var next = proposed else { return .termNotApplied }
+        guard raft.acceptsProposals else { return .busy }
+        let proposal: Proposal
+        let isUnderWay: Bool
+        switch change {
+        case .region(let change):
+            proposal = Proposal(kind: .region, payload: change.encoded())
+            isUnderWay = next.region != state.region
+        case .record(let record):
+            proposal = Proposal(kind: .operation, payload: record.encoded())
+            isUnderWay = record.isMaintenance && next.maintenance != state.maintenance
+        }
+        // That nothing would change is only true once the other change is committed.
+        if isUnderWay { return .busy }
+        if case .refused(let refusal) = next.apply(entry(of: proposal)) { return .doesNotFit(refusal) }
+        if let ticket { changesWaiting[raft.lastIndex + 1] = ticket }
+        _ = propose(proposal, at: now)
+        return nil
     }
 
     /// What the leader of a group that is to stand beside nodeos has to be told before it can go on.
@@ -193,10 +255,10 @@ public struct Replica: Sendable {
 
     /// The follower that has most of the log, of those that answered a moment ago if there are any: a hung one still has
     /// its link.
-    private func bestSuccessor(among peers: Set<PeerID>? = nil, at now: Instant) -> PeerID? {
+    public func bestSuccessor(among peers: Set<PeerID>? = nil, at now: Instant) -> PeerID? {
         let recent = raft.settings.heartbeatInterval * 3
         let linked = raft.progress.filter {
-            $0.value.isLinked && $0.value.counts && peers?.contains($0.key) ?? true
+            $0.value.isLinked && $0.value.counts && !isInMaintenance($0.key) && peers?.contains($0.key) ?? true
         }
         let well = linked.filter { $0.value.lastContact.map { now - $0 <= recent } ?? false }
         return (well.isEmpty ? linked : well)
@@ -234,7 +296,7 @@ public struct Replica: Sendable {
         case nil: break
         case .conflictsWithHead: return .refused(.conflictsWithHead)
         case .stale: return .refused(.conflictsWithHead)
-        case .unlinkable, .epochChanged, .changesNothing, .alreadySet, .malformed, .unknownKind:
+        case .unlinkable, .epochChanged, .changesNothing, .alreadySet, .tooMany, .malformed, .unknownKind:
             return .refused(.unlinkable)
         }
         guard raft.acceptsProposals else { return .refused(.overloaded) }
@@ -256,12 +318,14 @@ public struct Replica: Sendable {
 
     private mutating func propose(_ proposal: Proposal, at now: Instant) -> Bool {
         guard raft.acceptsProposals, var next = proposed else { return false }
-        let entry = Entry(
-            index: raft.lastIndex + 1, term: raft.term, kind: proposal.kind, payload: proposal.payload)
-        guard next.apply(entry) == .accepted else { return false }
+        guard next.apply(entry(of: proposal)) == .accepted else { return false }
         proposed = next
         drive(.propose([proposal]), at: now)
         return true
+    }
+
+    private func entry(of proposal: Proposal) -> Entry {
+        Entry(index: raft.lastIndex + 1, term: raft.term, kind: proposal.kind, payload: proposal.payload)
     }
 
     // MARK: - Driving the core
@@ -304,6 +368,11 @@ public struct Replica: Sendable {
             blocks.append(number: head.block.number, index: entry.index)
         }
         actions.append(.applied(entry, applied))
+        if entry.kind == .operation { standAsideIfInMaintenance() }
+        if let ticket = changesWaiting.removeValue(forKey: entry.index) {
+            guard applied == .accepted else { impossible("entry \(entry.index) was proposed as fitting and then refused") }
+            actions.append(.changed(ticket, .applied(index: entry.index, term: entry.term)))
+        }
         guard let tickets = waiting.removeValue(forKey: entry.index) else { return }
         guard applied == .accepted, let head = state.head, head.index == entry.index else {
             impossible("entry \(entry.index) was proposed as fitting and then refused")
@@ -343,6 +412,10 @@ public struct Replica: Sendable {
             for ticket in tickets { actions.append(.answer(ticket, .refused(.leadershipLost))) }
         }
         waiting = [:]
+        for (_, ticket) in changesWaiting.sorted(by: { $0.key < $1.key }) {
+            actions.append(.changed(ticket, .leadershipLost))
+        }
+        changesWaiting = [:]
     }
 
     // MARK: - Snapshots
@@ -352,6 +425,7 @@ public struct Replica: Sendable {
             impossible("the leader's snapshot at \(snapshot.index) is of a kind this version does not know")
         }
         state = restored
+        standAsideIfInMaintenance()
         lastSnapshot = snapshot.index
         blocks.removeAll()
         actions.append(.restored)

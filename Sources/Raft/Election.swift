@@ -18,9 +18,14 @@ extension RaftCore {
         effects.append(.voteGained(from: 0))
     }
 
+    /// How many election timeouts more a peer that stands aside waits before it campaigns.
+    public static let timeoutsAside = 4
+
     mutating func resetElectionTimer(at now: Instant) {
         let bounds = settings.electionTimeout
-        electionDeadline = now + bounds.lowerBound + random.duration(below: bounds.upperBound - bounds.lowerBound)
+        let patience = standsAside ? bounds.upperBound * Self.timeoutsAside : .zero
+        electionDeadline =
+            now + patience + bounds.lowerBound + random.duration(below: bounds.upperBound - bounds.lowerBound)
     }
 
     mutating func setLeader(_ peer: PeerID?) {
@@ -91,7 +96,7 @@ extension RaftCore {
 
     /// The leader asks this peer to be its successor.
     mutating func takeOver(leaseReleased: Bool, at now: Instant) {
-        guard mayVote(in: term + 1), mayLead else { return }
+        guard mayVote(in: term + 1), mayLead, !standsAside else { return }
         startElection(leaseReleased: leaseReleased, at: now)
     }
 

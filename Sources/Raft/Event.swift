@@ -78,6 +78,8 @@ public enum TransferOutcome: Hashable, Sendable {
     case targetUnreachable
     /// The target has no vote yet: it has not caught up since its data was lost, or not been through an election since.
     case targetHasNoVote
+    /// The target stands aside.
+    case targetInMaintenance
     /// Another transfer is under way.
     case busy
     /// The lease is gone and this peer stepped down, but no other leader is known yet.

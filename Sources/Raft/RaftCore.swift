@@ -61,6 +61,10 @@ public struct RaftCore: Sendable {
     /// The store takes no writes.
     public internal(set) var storageIsBlocked = false
     var isRetiring = false
+    /// This peer lets others lead: it campaigns only after several election timeouts, when nobody else has, and is nobody's
+    /// successor. It votes as ever, so a group that has a quorum still finds a leader: only this peer may have all that was
+    /// committed. May be set between steps.
+    public var standsAside = false
     var hardStateIsDirty = false
     var firstUnwritten: LogIndex?
     var unwrittenSnapshot: Snapshot?
@@ -76,8 +80,11 @@ public struct RaftCore: Sendable {
     /// A peer as it stands after its start.
     /// - Parameters:
     ///   - randomSeed: any number that differs from peer to peer and from start to start.
+    ///   - standsAside: see there.
     ///   - now: a reading of the clock after the process started.
-    public init(settings: Settings, recovered: RecoveredLog, randomSeed: UInt64, at now: Instant) {
+    public init(
+        settings: Settings, recovered: RecoveredLog, randomSeed: UInt64, standsAside: Bool = false, at now: Instant
+    ) {
         invariant(
             recovered.applied <= recovered.hardState.commit || recovered.applied == recovered.baseIndex,
             "applied through \(recovered.applied), committed through \(recovered.hardState.commit)")
@@ -94,12 +101,14 @@ public struct RaftCore: Sendable {
         promise = Promise(longest: promised, startedAt: now)
         random = SplitMix64(seed: randomSeed)
         electionDeadline = now
+        self.standsAside = standsAside
         lastStep = now
         resetElectionTimer(at: now)
     }
 
     // MARK: - What is true now
 
+    public var id: PeerID { settings.id }
     public var term: Term { hardState.term }
     public var lastIndex: LogIndex { log.lastIndex }
     public var lastTerm: Term { log.lastTerm }
@@ -254,6 +263,7 @@ public struct RaftCore: Sendable {
         } else if leader == peer {
             // Its process is probably gone. Safe, since votes never depend on this; others may still hear from it.
             leaderContact = nil
+            guard !standsAside else { return }
             let spread = settings.electionTimeout.upperBound - settings.electionTimeout.lowerBound
             electionDeadline = min(electionDeadline, now + random.duration(below: spread))
         }

@@ -39,7 +39,9 @@ public struct Recovery: Sendable {
             hardState: hardState, baseIndex: contents.base.index, baseTerm: contents.base.term, terms: contents.terms,
             lastIndex: contents.lastIndex, applied: state.index,
             tail: try store.entries(from: state.index + 1, through: contents.lastIndex))
-        let raft = RaftCore(settings: settings, recovered: recovered, randomSeed: randomSeed, at: now)
+        let raft = RaftCore(
+            settings: settings, recovered: recovered, randomSeed: randomSeed,
+            standsAside: state.maintenance[settings.id] != nil, at: now)
         replica = Replica(
             raft: raft, state: state, blocks: blocks, lastSnapshot: contents.snapshot?.index ?? 0, options: options)
         flag = contents.flag

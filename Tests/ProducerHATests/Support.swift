@@ -27,6 +27,9 @@ final class Trio {
     var replicas: [Replica] = []
     var now = Instant(nanoseconds: 1_000_000_000)
     var answers: [Ticket: CommitAnswer] = [:]
+    var changes: [Ticket: ChangeAnswer] = [:]
+    /// How transfers ended, by the peer that handed over.
+    var transfers: [(from: Int, to: PeerID, TransferOutcome)] = []
     /// Messages from and to these are lost.
     var cut: Set<Int> = []
     /// Writes of these are never finished.
@@ -110,17 +113,31 @@ final class Trio {
         let epoch = replicas[id].state.region.epoch
         let change = RegionChange(
             expects: expects ?? epoch, epoch: epoch + 1, activity: activity, isPaused: isPaused)
-        let (actions, isProposed) = replicas[id].proposeRegion(change, at: now)
-        perform(actions, id)
+        let ticket = hand(.region(change), to: id)
         deliver()
-        return isProposed
+        if case .refused = changes[ticket] { return false }
+        return true
+    }
+
+    /// The ticket under which the answer comes; nothing is delivered yet.
+    func hand(_ change: Change, to id: Int) -> Ticket {
+        ticket += 1
+        perform(replicas[id].change(change, ticket: ticket, at: now), id)
+        return ticket
+    }
+
+    /// The answer, once everything has been delivered.
+    func answer(to change: Change, at id: Int) -> ChangeAnswer? {
+        let ticket = hand(change, to: id)
+        deliver()
+        return changes[ticket]
     }
 
     /// Proposes a change of the region and delivers nothing yet.
     func propose(at id: Int, activity: RegionActivity, isPaused: Bool) {
         let epoch = replicas[id].state.region.epoch
         let change = RegionChange(expects: epoch, epoch: epoch + 1, activity: activity, isPaused: isPaused)
-        perform(replicas[id].proposeRegion(change, at: now).0, id)
+        perform(replicas[id].change(.region(change), at: now), id)
     }
 
     func found(_ id: Int, _ foundation: Replica.Foundation) {
@@ -142,6 +159,8 @@ final class Trio {
             case .persist(let write): if !stalled.contains(id) { step(id, .persisted(through: write.sequence)) }
             case .send(let message, let to): mail.append((id, to.value, message))
             case .answer(let ticket, let answer): answers[ticket] = answer
+            case .changed(let ticket, let answer): changes[ticket] = answer
+            case .note(.transferEnded(let peer, let outcome)): transfers.append((id, peer, outcome))
             case .load, .keep, .applied, .restored, .note: break
             }
         }

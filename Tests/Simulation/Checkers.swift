@@ -145,6 +145,10 @@ final class Checkers {
                 && state.region.isPaused == expected.isPaused, "state machine safety",
             "after entry \(state.index) peer \(peer + 1) has the region \(state.region), the log makes it \(expected)")
         check(
+            state.maintenance.keys.sorted() == expected.maintenance.sorted(), "state machine safety",
+            "after entry \(state.index) peer \(peer + 1) has \(state.maintenance.keys.sorted()) in maintenance, the log"
+                + " has \(expected.maintenance.sorted())")
+        check(
             state.head?.index ?? 0 == expected.headIndex, "state machine safety",
             "after entry \(state.index) peer \(peer + 1) has the head of entry \(state.head?.index ?? 0), not"
                 + " \(expected.headIndex)")
@@ -165,6 +169,16 @@ final class Checkers {
     /// Promise 3: on the disks of a quorum of voters at the moment when it is said, and never something else at that
     /// height. A disk that was taken away since counts as one: a quorum is what may lose some.
     func answers(_ peer: Int, _ block: BlockRef, index: LogIndex, term: Term, hosts: [Host]) {
+        isDurable("block \(block.number)", peer, index: index, term: term, hosts: hosts)
+        guard index > 0, index <= LogIndex(applied.count), applied[Int(index) - 1].blockNumber == block.number,
+            blocks[block.number] == block.id
+        else {
+            return fail("no false answer", "block \(block.number) was reported committed in entry \(index), and is not")
+        }
+        answered[block.number] = index
+    }
+
+    private func isDurable(_ what: String, _ peer: Int, index: LogIndex, term: Term, hosts: [Host]) {
         let now = hosts[peer].replica?.raft.term ?? term
         let holders = hosts.count { host in
             ([host.disk.image] + host.lostDisks).contains { disk in
@@ -173,13 +187,15 @@ final class Checkers {
         }
         check(
             holders >= quorum, "durability",
-            "block \(block.number), entry \(index), was reported committed on \(holders) disks of \(quorum)")
-        guard index > 0, index <= LogIndex(applied.count), applied[Int(index) - 1].blockNumber == block.number,
-            blocks[block.number] == block.id
-        else {
-            return fail("no false answer", "block \(block.number) was reported committed in entry \(index), and is not")
+            "\(what), entry \(index), was reported committed on \(holders) disks of \(quorum)")
+    }
+
+    /// The same for an operator's change.
+    func answersChange(_ peer: Int, index: LogIndex, term: Term, hosts: [Host]) {
+        isDurable("a change", peer, index: index, term: term, hosts: hosts)
+        guard index > 0, index <= LogIndex(applied.count), applied[Int(index) - 1].term == term else {
+            return fail("no false answer", "a change was reported applied in entry \(index) of term \(term), and is not")
         }
-        answered[block.number] = index
     }
 
     /// Promise 3, at any time: what was reported committed is still on enough disks to survive.
@@ -227,6 +243,7 @@ private struct RegionModel {
     var activity = RegionActivity.standby
     var isPaused = false
     var headIndex: LogIndex = 0
+    var maintenance: Set<PeerID> = []
 
     mutating func apply(_ entry: Entry) {
         switch entry.kind {
@@ -237,6 +254,9 @@ private struct RegionModel {
             if epoch > 0, change.base == nil, (change.activity, change.isPaused) == (activity, isPaused) { return }
             (epoch, activity, isPaused) = (change.epoch, change.activity, change.isPaused)
             if change.base != nil { headIndex = entry.index }
+        case .operation:
+            guard case .maintenance(let peer, let isOn, _) = Record(encoded: entry.payload) else { return }
+            if isOn { maintenance.insert(peer) } else { maintenance.remove(peer) }
         default: return
         }
     }

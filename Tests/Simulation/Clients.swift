@@ -25,6 +25,7 @@ extension World {
         case 0...3: operate(host, .transfer(to: PeerID(Int.random(in: 1...plan.peers, using: &random))))
         case 4: operate(random.pick(running), .requestLeadership)
         case 5: shutDown(host)
+        case 6: changeMaintenance(host)
         default: changeRegion(host)
         }
     }
@@ -61,7 +62,29 @@ extension World {
         }
         trace.add(time, host) { "is asked for \(change)" }
         let now = hosts[host].clock.reading(at: time)
-        if let (actions, _) = hosts[host].replica?.proposeRegion(change, at: now) { perform(actions, host) }
+        hand(.region(change), to: host, at: now)
+    }
+
+    /// Puts a peer into maintenance, or ends that. One at least stays out of it.
+    private func changeMaintenance(_ host: Int) {
+        guard let state = hosts[host].replica?.state else { return }
+        let peer = PeerID(Int.random(in: 1...plan.peers, using: &random))
+        let isOn = !state.maintenance.keys.contains(peer) && state.maintenance.count < plan.peers - 1
+        let act = OperatorAct(operation: "\(tickets)", who: "simulator", from: "here", reason: "", at: time)
+        trace.add(time, host) { "is asked for maintenance of \(peer): \(isOn)" }
+        hand(.record(.maintenance(peer, isOn: isOn, act)), to: host, at: hosts[host].clock.reading(at: time))
+    }
+
+    private func hand(_ change: Change, to host: Int, at now: Instant) {
+        tickets += 1
+        if let actions = hosts[host].replica?.change(change, ticket: tickets, at: now) { perform(actions, host) }
+    }
+
+    func changed(_ ticket: Ticket, _ answer: ChangeAnswer, _ host: Int) {
+        trace.add(time, host) { "answers \(ticket): \(answer)" }
+        guard case .applied(let index, let term) = answer else { return }
+        report.changesAnswered += 1
+        checkers.answersChange(host, index: index, term: term, hosts: hosts)
     }
 
     /// A chain of so many blocks, each before the one below is committed.

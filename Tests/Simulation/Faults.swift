@@ -6,9 +6,11 @@ import Raft
 // healed and the group has to commit a block again within a bound.
 
 extension World {
-    /// How long a healed group may take: every lease that was ever granted, some elections, and syncs and hand-overs.
+    /// How long a healed group may take: every lease that was ever granted, some elections, and syncs and hand-overs. Two
+    /// of the elections may have to wait for a peer in maintenance.
     var recoveryBound: Duration {
-        longestLease.stretched(byDrift: plan.maxClockDrift) + longestElection * 12 + .seconds(3)
+        longestLease.stretched(byDrift: plan.maxClockDrift) + longestElection * (12 + 2 * RaftCore.timeoutsAside)
+            + .seconds(3)
     }
 
     func nextPhase() {

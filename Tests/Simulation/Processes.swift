@@ -159,6 +159,7 @@ extension World {
                 trace.add(time, host) { "keeps a snapshot at \(snapshot.index), drops through \(dropThrough)" }
                 submit(.keep(snapshot, dropThrough: dropThrough, droppedTerm: droppedTerm), host)
             case .answer(let ticket, let answer): answered(ticket, answer, host)
+            case .changed(let ticket, let answer): changed(ticket, answer, host)
             case .applied(let entry, let result):
                 trace.add(time, host) { "applies \(entry.short)\(result == .accepted ? "" : ": \(result)")" }
                 dieAtCommit(host)

@@ -31,6 +31,8 @@ public struct Report: Sendable {
     public var lossesNoticed = 0
     public var votesRegained = 0
     public var regionChanges = 0
+    /// Changes by operators that were reported done.
+    public var changesAnswered = 0
     public var recoveries = 0
     /// The longest time from the end of all faults to a committed block.
     public var slowestRecovery = Duration.zero
@@ -65,6 +67,7 @@ public struct Report: Sendable {
         sum.lossesNoticed += b.lossesNoticed
         sum.votesRegained += b.votesRegained
         sum.regionChanges += b.regionChanges
+        sum.changesAnswered += b.changesAnswered
         sum.recoveries += b.recoveries
         sum.slowestRecovery = max(a.slowestRecovery, b.slowestRecovery)
         return sum
@@ -83,6 +86,7 @@ extension Report {
         ("full disks", \.fullDisks, 0.3), ("failed syncs", \.failedSyncs, 0.3),
         ("old copies put back", \.copiesPutBack, 0.2),
         ("votes regained", \.votesRegained, 0.5), ("region changes", \.regionChanges, 2),
+        ("changes answered", \.changesAnswered, 2),
         ("recoveries", \.recoveries, 1),
     ]
 
@@ -106,7 +110,7 @@ extension Report: CustomStringConvertible {
         disks: \(stalls) stalls, \(fullDisks) full, \(failedSyncs) failed syncs, \(disksReplaced) replaced, \
         \(copiesPutBack) old copies put back, \(lossesNoticed) losses noticed, \(votesRegained) votes gained
         \(snapshotsKept) snapshots kept, \(snapshotsInstalled) installed
-        \(transfersStarted) transfers, \(transfersDone) done, \(transfersFailed) failed; \(regionChanges) region changes
+        \(transfersStarted) transfers, \(transfersDone) done, \(transfersFailed) failed; \(regionChanges) region changes, \(changesAnswered) answered
         \(recoveries) recoveries, the slowest in \(Int(slowestRecovery.inMilliseconds)) ms
         refused: \(refusals.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         """
