@@ -175,38 +175,6 @@ public struct WaitBlockDocument: Document {
     }
 }
 
-/// The body of `transfer`.
-public struct TransferRequest: Document {
-    /// The id of the peer that is to lead.
-    public var to: Int
-
-    public init(to: Int) {
-        self.to = to
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case to
-    }
-}
-
-/// The answer of `transfer`: the other peer leads.
-public struct TransferDocument: Document {
-    public var schemaVersion = SchemaVersion.current
-    public var leaderID: Int
-    public var term: UInt64
-
-    public init(leaderID: Int, term: UInt64) {
-        self.leaderID = leaderID
-        self.term = term
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case term
-        case schemaVersion = "schema_version"
-        case leaderID = "leader_id"
-    }
-}
-
 /// The answer of `health/live`, `health/ready` and `health/leader`.
 public struct HealthDocument: Document {
     public var schemaVersion = SchemaVersion.current

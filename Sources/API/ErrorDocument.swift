@@ -57,6 +57,18 @@ extension ErrorKind {
     public static let epochChanged = ErrorKind(
         name: "epoch_changed", status: 409,
         what: "The region's epoch is not the expected one; nothing was done; look at what changed and decide anew.")
+    public static let busy = ErrorKind(
+        name: "busy", status: 409,
+        what: "Another change, or a hand-over, is under way; nothing was done; wait for its end and send it again.")
+    public static let transferRefused = ErrorKind(
+        name: "transfer_refused", status: 409,
+        what: "The other peer could not take over; nothing was done; leadership stays.")
+    public static let maintenanceRefused = ErrorKind(
+        name: "maintenance_refused", status: 409,
+        what: "No other peer could lead; nothing was done; end another peer's maintenance, or bring one up, first.")
+    public static let termNotApplied = ErrorKind(
+        name: "term_not_applied", status: 409,
+        what: "This peer was just elected and does not know all that was committed; nothing was done; send it again.")
     public static let transferFailed = ErrorKind(
         name: "transfer_failed", status: 409,
         what: "The other peer did not take over in time; ask status which peer leads now.")
@@ -83,7 +95,8 @@ extension ErrorKind {
         [
             malformedRequest, malformedBlock, unauthorized, forbidden, notFound, blockNotFound, methodNotAllowed,
             requestTimeout, waitTimeout, transactionUnknown, bodyTooLarge, headersTooLarge, notLeader, noQuorum,
-            epochChanged, transferFailed, unknownPeer, outcomeUnknown, internalError, overloaded, tooManyConnections,
+            epochChanged, busy, transferRefused, maintenanceRefused, termNotApplied, transferFailed, unknownPeer,
+            outcomeUnknown, internalError, overloaded, tooManyConnections,
             unhealthy,
         ] + CommitBlockReason.known.map(\.error)
 }

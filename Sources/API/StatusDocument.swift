@@ -7,15 +7,18 @@ public struct StatusDocument: Document {
     public var raft: Raft
     public var peers: [OtherPeer]
     public var production: Production
+    /// Peers that take no leadership while another one can. Null from a peer that does not say.
+    @Nullable public var maintenance: [Maintenance]?
     /// Null when no nodeos is attached.
     @Nullable public var nodeos: Nodeos?
     /// Null from a peer that does not serve them.
     @Nullable public var transactions: Transactions?
 
     public init(
-        peer: Peer, raft: Raft, peers: [OtherPeer], production: Production, nodeos: Nodeos? = nil,
-        transactions: Transactions? = nil
+        peer: Peer, raft: Raft, peers: [OtherPeer], production: Production, maintenance: [Maintenance]? = nil,
+        nodeos: Nodeos? = nil, transactions: Transactions? = nil
     ) {
+        self.maintenance = maintenance
         self.peer = peer
         self.raft = raft
         self.peers = peers
@@ -154,6 +157,8 @@ public struct StatusDocument: Document {
         /// Of the region's state.
         public var epoch: UInt64
         public var paused: Bool
+        /// Who paused it and why; null while it is not paused, and where nobody said.
+        @Nullable public var pause: ActDocument?
         public var canProduce: Bool
         /// Null when it may produce.
         @Nullable public var reason: CanProduceReason?
@@ -161,9 +166,10 @@ public struct StatusDocument: Document {
         @Nullable public var head: Head?
 
         public init(
-            regionActive: Bool, epoch: UInt64, paused: Bool, canProduce: Bool, reason: CanProduceReason? = nil,
-            head: Head? = nil
+            regionActive: Bool, epoch: UInt64, paused: Bool, pause: ActDocument? = nil, canProduce: Bool,
+            reason: CanProduceReason? = nil, head: Head? = nil
         ) {
+            self.pause = pause
             self.regionActive = regionActive
             self.epoch = epoch
             self.paused = paused
@@ -173,9 +179,20 @@ public struct StatusDocument: Document {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case epoch, paused, reason, head
+            case epoch, paused, pause, reason, head
             case regionActive = "region_active"
             case canProduce = "can_produce"
+        }
+    }
+
+    /// A peer in maintenance, and who wanted that.
+    public struct Maintenance: Codable, Hashable, Sendable {
+        public var peer: Int
+        public var act: ActDocument
+
+        public init(peer: Int, act: ActDocument) {
+            self.peer = peer
+            self.act = act
         }
     }
 
@@ -199,7 +216,7 @@ public struct StatusDocument: Document {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case peer, raft, peers, production, nodeos, transactions
+        case peer, raft, peers, production, maintenance, nodeos, transactions
         case schemaVersion = "schema_version"
     }
 }

@@ -23,6 +23,17 @@ struct FlagEdits {
 
     mutating func forget(_ peer: PeerID) { reported[peer] = nil }
 
+    /// The other peers whose files ask for it.
+    func editors(of change: RegionChange) -> [PeerID] {
+        reported.filter { Self.asks($0.value, for: change) }.map(\.key)
+    }
+
+    func isEdited(for change: RegionChange) -> Bool { record.edit.map { Self.asks($0, for: change) } ?? false }
+
+    private static func asks(_ edit: FlagRecord.Edit, for change: RegionChange) -> Bool {
+        edit.epoch == change.expects && edit.isActive == (change.activity == .active)
+    }
+
     /// The change of the region that a quorum of edited files asks for; nil when they ask for none.
     func change(of region: RegionState, quorum: Int) -> RegionChange? {
         guard region.epoch > 0 else { return nil }

@@ -63,7 +63,7 @@ extension NodeosAttachment {
                 } else if var change = activation {
                     change.base = block.bytes
                     activation = nil
-                    node.propose(change)
+                    node.changeRegion(change)
                 }
             case .success: break
             case .failure(let error):

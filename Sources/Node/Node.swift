@@ -27,7 +27,7 @@ final class Node {
     private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
     /// The flag of the file, not taken in yet.
-    private var flagToRead: Bool?
+    var flagToRead: Bool?
     var counters = Counters()
     /// Wall clock time at which the head was applied here.
     private(set) var headAppliedAt: Int64?
@@ -37,11 +37,17 @@ final class Node {
     // Callers that wait.
     private var nextTicket: Ticket = 1
     private var commits: [Ticket: EventLoopPromise<CommitAnswer>] = [:]
+    private var changes: [Ticket: EventLoopPromise<ChangeAnswer>] = [:]
     var blockWaiters = BlockWaiters()
     var leadershipWaiters: [(deadline: Instant, promise: EventLoopPromise<LeadershipOutcome>)] = []
     var transferWaiters: [EventLoopPromise<TransferOutcome>] = []
+    /// The transfer that an operator asked for, while it is under way.
+    var transferAsked: String?
+    var maintenanceHandOvers = Backoff(first: .seconds(1), last: .seconds(30))
 
     private var lastNodeosWords = ""
+    /// The term whose leader this peer was, and wrote down.
+    var recordedTerm: Term = 0
 
     private var timer: Scheduled<Void>?
     private var timerDue: Instant?
@@ -95,6 +101,7 @@ final class Node {
         scheduleWake()
         attachment?.follow(Clock.now())
         transactions.follow()
+        leaveLeadershipForMaintenance()
     }
 
     /// Hands in a packed block and answers what became of it.
@@ -104,6 +111,21 @@ final class Node {
         let promise = eventLoop.makePromise(of: CommitAnswer.self)
         commits[ticket] = promise
         perform { $0.commitBlock(block, bytes: bytes, ticket: ticket, at: $1) }
+        return promise.futureResult
+    }
+
+    /// Hands in a change and answers what became of it; after `longest` at the latest, as unknown then.
+    func change(_ change: Change, within longest: TimeAmount = .seconds(5)) -> EventLoopFuture<ChangeAnswer> {
+        let ticket = nextTicket
+        nextTicket += 1
+        let promise = eventLoop.makePromise(of: ChangeAnswer.self)
+        changes[ticket] = promise
+        perform { $0.change(change, ticket: ticket, at: $1) }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        let timer = eventLoop.scheduleTask(in: longest) {
+            node.value.changes.removeValue(forKey: ticket)?.succeed(.leadershipLost)
+        }
+        promise.futureResult.whenComplete { _ in timer.cancel() }
         return promise.futureResult
     }
 
@@ -147,7 +169,7 @@ final class Node {
     var isHandingOver: Bool { replica.raft.transfer != nil || attachment?.isDraining == true }
 
     /// Once no hand-over is under way any more.
-    private func endDrainIfOver() {
+    func endDrainIfOver() {
         if attachment?.isDraining == true, replica.raft.transfer == nil, !replica.isShuttingDown {
             attachment?.undrain()
         }
@@ -203,6 +225,7 @@ final class Node {
                 jobs.append(.write(.keep(snapshot, dropThrough: dropThrough, droppedTerm: term)))
                 counters.snapshots += 1
             case .answer(let ticket, let answer): commits.removeValue(forKey: ticket)?.succeed(answer)
+            case .changed(let ticket, let answer): changes.removeValue(forKey: ticket)?.succeed(answer)
             case .applied(let entry, let applied): note(entry, applied)
             case .restored:
                 counters.snapshotsInstalled += 1
@@ -251,9 +274,13 @@ final class Node {
                 attachment.applied(base, BlockRef(header))
             }
             if let base = change.base { transactions.applied(base: base) }
+            var metadata: Logger.Metadata = ["epoch": "\(change.epoch)", "index": "\(entry.index)"]
+            if let act = change.act { metadata.merge(act.metadata) { _, new in new } }
             logger.notice(
                 "region \(settings.region) is \(change.activity)\(change.isPaused ? ", paused" : "")",
-                metadata: ["epoch": "\(change.epoch)", "index": "\(entry.index)"])
+                metadata: metadata)
+        case .noop: recordLeadership(of: entry.term)
+        case .operation: noteOperation(entry)
         case .settings:
             guard let group = GroupSettings(encoded: entry.payload) else { break }
             logger.notice("the group is \(group.groupID)")
@@ -290,6 +317,7 @@ final class Node {
             logger.notice("transfer to peer \(peer): \(outcome.text)")
             // A second one that was refused says nothing of the first.
             if case .busy = outcome { break }
+            recordFailedTransfer(outcome)
             let waiters = transferWaiters
             transferWaiters = []
             for waiter in waiters { waiter.succeed(outcome) }
@@ -354,64 +382,6 @@ final class Node {
         leadershipWaiters = []
         for waiter in waiters { waiter.promise.succeed(outcome) }
     }
-
-    // MARK: - The flag of the configuration files
-
-    /// Takes in the flag as the file has it now, at the start and at SIGHUP.
-    func readFlag(_ isActive: Bool) {
-        flagToRead = isActive
-        takeInFlag()
-    }
-
-    /// An edit belongs to the epoch that stands when it is noticed, so this peer must know that first: what its store
-    /// knew at the start may be behind.
-    private func takeInFlag() {
-        guard let isActive = flagToRead, flags.record.lastRead == nil || replica.hasCaughtUp else { return }
-        flagToRead = nil
-        guard flags.read(isActive, epoch: replica.state.region.epoch) else { return }
-        store.submit(.write(.flag(flags.record)))
-        if flags.record.edit != nil {
-            logger.notice(
-                """
-                is_active_raft_cluster was edited to \(isActive); it takes effect when \(settings.raft.quorum) peers \
-                have the same edit
-                """)
-        }
-    }
-
-    /// Takes over what can change while the process runs, and says what cannot.
-    func reload(_ configuration: Configuration) {
-        if flags.record.lastRead == configuration.isActive {
-            logger.notice("is_active_raft_cluster is \(configuration.isActive), as before")
-        }
-        readFlag(configuration.isActive)
-        // The others need not wait for the next second.
-        report()
-        if configuration.fixedAtStart != settings.fixedAtStart {
-            logger.warning("other settings of the file have changed too; they take effect at the next start")
-        }
-    }
-
-    private func followEditedFlags() {
-        guard replica.raft.role == .leader, !replica.isShuttingDown else { return }
-        guard let change = flags.change(of: replica.state.region, quorum: settings.raft.quorum) else { return }
-        if change.activity == .active && settings.knowsOtherRegions {
-            counters.flagActivationsRefused += 1
-            if counters.flagActivationsRefused == 1 {
-                logger.error(
-                    """
-                    a quorum edited is_active_raft_cluster to true, but whether another of `regions` is active is not \
-                    known, so this region stays standby
-                    """)
-            }
-            return
-        }
-        // Beside nodeos a region begins where the chain is now, not where its own head was.
-        if change.activity == .active, let attachment { return attachment.begin(with: change) }
-        propose(change)
-    }
-
-    func propose(_ change: RegionChange) { perform { $0.proposeRegion(change, at: $1).0 } }
 }
 
 extension Node: PeerLinksOwner {
@@ -461,90 +431,6 @@ extension Node: PeerLinksOwner {
                     "peer \(settings.raft.id) does not know this call: update its prodha"
                 )
                 .encoded())
-        }
-    }
-}
-
-/// Why a peer may not produce: the group does not let it, or its nodeos cannot.
-enum Obstacle {
-    case group(ProductionObstacle)
-    case nodeos(NodeosObstacle)
-
-    /// The name in every document and command.
-    var name: String {
-        switch self {
-        case .group(let obstacle): obstacle.name
-        case .nodeos(let obstacle): obstacle.rawValue
-        }
-    }
-}
-
-/// What became of a request for leadership.
-enum LeadershipOutcome: Sendable {
-    case leads
-    case stillFollows(PeerID?)
-}
-
-/// Calls that wait for a block.
-struct BlockWaiters {
-    static let most = 1024
-
-    private var waiting: [(number: UInt32, id: UInt64, promise: EventLoopPromise<Bool>)] = []
-    private var nextID: UInt64 = 0
-
-    /// Waits until the block is committed: true, or until the time is over: false. nil when too many wait already.
-    mutating func wait(for number: UInt32, on eventLoop: any EventLoop) -> (id: UInt64, future: EventLoopFuture<Bool>)?
-    {
-        guard waiting.count < Self.most else { return nil }
-        nextID += 1
-        let promise = eventLoop.makePromise(of: Bool.self)
-        waiting.append((number, nextID, promise))
-        return (nextID, promise.futureResult)
-    }
-
-    mutating func resolve(through number: UInt32) {
-        let done = waiting.filter { $0.number <= number }
-        guard !done.isEmpty else { return }
-        waiting.removeAll { $0.number <= number }
-        for waiter in done { waiter.promise.succeed(true) }
-    }
-
-    mutating func giveUpAll() {
-        let all = waiting
-        waiting = []
-        for waiter in all { waiter.promise.succeed(false) }
-    }
-
-    mutating func giveUp(_ id: UInt64) {
-        guard let at = waiting.firstIndex(where: { $0.id == id }) else { return }
-        waiting.remove(at: at).promise.succeed(false)
-    }
-}
-
-extension LossReason {
-    var text: String {
-        switch self {
-        case .higherTerm(let term): "there is a later term, \(term)"
-        case .quorumLost: "no quorum answers"
-        case .handOverFailed: "it gave its lease up for another peer, which did not take over"
-        case .storageBlocked: "its disk takes no writes"
-        case .retired: "it is about to end"
-        case .writesLost: "its disk has lost what it had acknowledged"
-        }
-    }
-}
-
-extension TransferOutcome {
-    var text: String {
-        switch self {
-        case .leaderIs(let peer): "peer \(peer) leads"
-        case .targetBehind: "it did not catch up in time; leadership stays"
-        case .notLeader: "this peer does not lead"
-        case .notAMember: "no such peer in this group"
-        case .targetUnreachable: "it cannot be reached; leadership stays"
-        case .targetHasNoVote: "its vote does not count yet, since it came without data; leadership stays"
-        case .busy: "another transfer is under way"
-        case .unknown: "the lease was given up, and no other leader is known yet"
         }
     }
 }

@@ -51,7 +51,7 @@ struct NodeAPI {
         }
         router.on([.POST], "/v1/prodha/check_block", api.checkBlock)
         router.on([.POST], "/v1/prodha/commit_block", api.commitBlock)
-        router.on([.POST], "/v1/prodha/transfer", api.transfer)
+        api.routeOperators(&router)
         // Scripts written for EOSIO-Taurus use GET.
         router.on([.GET, .POST], "/v1/producer_ha/take_leadership", api.takeLeadership)
         var limits = HTTPLimits()
@@ -281,34 +281,9 @@ struct NodeAPI {
 
     // MARK: - Leadership
 
-    private func transfer(_ request: Request) -> EventLoopFuture<Response> {
-        let target: PeerID
-        do {
-            target = PeerID(try TransferRequest(json: request.body.readableBytesView).to)
-        } catch {
-            return malformed("\(error)")
-        }
-        let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
-        return node.transfer(to: target).map { outcome in
-            let node = bound.value
-            let details: [String: JSONValue] = ["leader_id": .integer(node.leaderID)]
-            switch outcome {
-            case .leaderIs(let peer) where peer == target:
-                return .document(TransferDocument(leaderID: peer.value, term: node.replica.raft.term))
-            case .notLeader: return .error(.notLeader, details: details)
-            case .notAMember:
-                return .error(.unknownPeer, message: "peer \(target) is not in this group", details: details)
-            case .unknown: return .error(.outcomeUnknown, message: outcome.text, details: details)
-            case .leaderIs, .targetBehind, .targetUnreachable, .targetHasNoVote, .busy:
-                return .error(.transferFailed, message: "transfer to peer \(target): \(outcome.text)", details: details)
-            }
-        }
-    }
-
     private func takeLeadership(_ request: Request) -> EventLoopFuture<Response> {
         // It changes the leader: not by a HEAD, and not by a page in a browser, which can make others call it.
-        let fromABrowser = ["origin", "sec-fetch-site"].contains { request.headers.contains(name: $0) }
-        guard request.method != .HEAD, !fromABrowser else {
+        guard request.method != .HEAD, !request.isFromABrowser else {
             return answer(.error(.forbidden, message: "take_leadership is not for browsers, and no HEAD"))
         }
         let bound = NIOLoopBound(node, eventLoop: node.eventLoop)

@@ -88,12 +88,14 @@ extension Node {
             peers: settings.peers.filter { $0.id != raft.settings.id.value }.map { other($0, now) },
             production: .init(
                 regionActive: region.activity == .active, epoch: region.epoch, paused: region.isPaused,
-                canProduce: obstacle == nil, reason: obstacle.map { CanProduceReason(rawValue: $0.name) },
+                pause: region.pause.map(ActDocument.init), canProduce: obstacle == nil,
+                reason: obstacle.map { CanProduceReason(rawValue: $0.name) },
                 head: replica.state.head.map {
                     .init(
                         blockNum: $0.block.number, blockID: $0.block.id.hex,
                         committedAt: headAppliedAt.map { UTCInstant(unixMilliseconds: $0) })
-                }), nodeos: attachment?.document, transactions: transactions.document)
+                }), maintenance: maintenanceDocuments, nodeos: attachment?.document, transactions: transactions.document
+        )
     }
 
     private func other(_ configured: Peer, _ now: Instant) -> StatusDocument.OtherPeer {
@@ -186,6 +188,7 @@ extension Node {
         let raft = replica.raft
         if raft.role == .leader { return eventLoop.makeSucceededFuture(.leads) }
         guard raft.leader != nil else { return eventLoop.makeSucceededFuture(.stillFollows(nil)) }
+        if replica.isInMaintenance(raft.id) { return eventLoop.makeSucceededFuture(.stillFollows(raft.leader)) }
         guard leadershipWaiters.count < BlockWaiters.most else {
             return eventLoop.makeSucceededFuture(.stillFollows(raft.leader))
         }

@@ -27,6 +27,10 @@ extension RegionView {
             .init("certain", .bool(isCertain)),
             .init("active", Tree(isActive)),
             .init("epoch", Tree(epoch)),
+            .init("pause", pause.map { Tree(actOf: $0) } ?? .null),
+            .init(
+                "maintenance",
+                .list(maintenance.map { .map([.init("peer", Tree($0.peer)), .init("act", Tree(actOf: $0.act))]) })),
             .init("leader_id", Tree(leader?.id)),
             .init("leader_term", Tree(leader?.term)),
             .init("lease_holders", .list(leaseHolders.map { Tree($0) })),
@@ -41,6 +45,16 @@ extension RegionView {
             .init("disagreements", .list(disagreements.map(\.document))),
             .init("concerns", .list(concerns.map { .string($0) })),
             .init("peers", .list(peers.map(\.document))),
+        ])
+    }
+}
+
+extension Tree {
+    init(actOf act: ActDocument) {
+        self = .map([
+            .init("operation", .string(act.operation)), .init("who", .string(act.who)),
+            .init("from", .string(act.from)), .init("reason", .string(act.reason)),
+            .init("at", .string(act.at.description)),
         ])
     }
 }

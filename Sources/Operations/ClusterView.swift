@@ -141,6 +141,10 @@ public struct RegionView: Hashable, Sendable {
     /// Nil when nobody can tell.
     public var isActive: Bool?
     public var epoch: UInt64?
+    /// Who paused it and why; nil when it is not paused, or nobody said.
+    public var pause: ActDocument?
+    /// Peers that are to take no leadership.
+    public var maintenance: [StatusDocument.Maintenance]
     /// The best commit index that lags are counted against.
     public var bestCommitIndex: UInt64?
     /// Peers that say they hold the lease.

@@ -12,10 +12,10 @@ import NIOPosix
 /// Keeps connections and what it learnt of the group from one round to the next, so that a peer that dies stays listed.
 public final class Inspector: Sendable {
     /// A status of a group of any size is far below this.
-    public static let maxAnswerBytes = 1 << 20
+    public static let maxAnswerBytes = 4 << 20
 
     private let source: PeerSource
-    private let timeoutMS: Int64
+    let timeoutMS: Int64
     private let token: String?
     private let eventLoop: any EventLoop
     private let client: HTTPClient
@@ -125,7 +125,30 @@ public final class Inspector: Sendable {
             }
     }
 
-    private func call(_ url: ServiceURL, path: String, origin: PeerTarget.Origin) -> HTTPCall {
+    /// Calls one peer's API, after `inspect`.
+    func send(
+        _ method: HTTPMethod, _ path: String, to target: PeerTarget, body: [UInt8] = [], timeoutMS: Int64? = nil
+    ) -> EventLoopFuture<HTTPAnswer> {
+        guard eventLoop.inEventLoop else {
+            return eventLoop.flatSubmit {
+                self.send(method, path, to: target, body: body, timeoutMS: timeoutMS)
+            }
+        }
+        guard let url = target.api else {
+            return eventLoop.makeFailedFuture(HTTPClientError.badURL("nobody says where the API of \(target.name) is"))
+        }
+        var call = call(url, method, path: path, origin: target.origin)
+        if !body.isEmpty {
+            call.headers.add(name: "content-type", value: "application/json")
+            call.body = ByteBuffer(bytes: body)
+        }
+        call.timeout = .milliseconds(timeoutMS ?? self.timeoutMS)
+        return client.send(call)
+    }
+
+    private func call(
+        _ url: ServiceURL, _ method: HTTPMethod = .GET, path: String, origin: PeerTarget.Origin
+    ) -> HTTPCall {
         let scheme: HTTPURL.Scheme =
             switch url.scheme {
             case .http: .http
@@ -139,7 +162,7 @@ public final class Inspector: Sendable {
             }
         }
         return HTTPCall(
-            .GET, HTTPURL(scheme: scheme, host: url.host, port: url.port, target: url.path + path), headers: headers,
+            method, HTTPURL(scheme: scheme, host: url.host, port: url.port, target: url.path + path), headers: headers,
             timeout: .milliseconds(timeoutMS), maxAnswerBytes: Self.maxAnswerBytes)
     }
 

@@ -13,6 +13,8 @@ extension RegionView {
         epoch =
             judgement.authority.map { $0.status.production.epoch }
             ?? judgement.answers.map(\.status.production.epoch).max()
+        pause = judgement.latest?.status.production.pause
+        maintenance = judgement.latest?.status.maintenance ?? []
         bestCommitIndex = judgement.bestCommitIndex
         leaseHolders = judgement.answers.filter(\.status.raft.lease.held).map(\.id)
         producers = judgement.producers
@@ -92,6 +94,9 @@ private struct Judgement {
         guard let leader, leader.isSelfDeclared else { return nil }
         return answers.first { $0.id == leader.id }
     }
+
+    /// Who has applied most of the log.
+    var latest: Witness? { authority ?? answers.max { $0.status.raft.appliedIndex < $1.status.raft.appliedIndex } }
 
     /// Those who speak for the region when its leader does not: its followers, or all when nobody leads.
     private var followers: [Witness] {

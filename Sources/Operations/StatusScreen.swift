@@ -23,6 +23,9 @@ public struct StatusScreen: Sendable {
             for peer in region.peers { lines += table.lines(peer, style) }
             for alarm in region.alarms { lines += finding("ALARM: " + alarm, style.alarm) }
             for disagreement in region.disagreements { lines += finding(disagreement.sentence, style.yellow) }
+            for peer in region.maintenance {
+                lines += wrapped("- peer \(peer.peer) is in maintenance, \(peer.act.words)", width: width, indent: 2)
+            }
             for concern in region.concerns { lines += finding(concern, style.yellow) }
         }
         return lines

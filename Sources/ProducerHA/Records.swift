@@ -54,7 +54,10 @@ public enum Record: Hashable, Sendable {
 extension Record {
     var isMaintenance: Bool { if case .maintenance = self { true } else { false } }
 
-    private enum Tag: UInt8 { case leads = 1, transfer, transferFailed, maintenance }
+    private enum Tag: UInt8 {
+        case leads = 1
+        case transfer, transferFailed, maintenance
+    }
 
     private static let version: UInt8 = 1
 

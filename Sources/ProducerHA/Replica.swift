@@ -370,7 +370,9 @@ public struct Replica: Sendable {
         actions.append(.applied(entry, applied))
         if entry.kind == .operation { standAsideIfInMaintenance() }
         if let ticket = changesWaiting.removeValue(forKey: entry.index) {
-            guard applied == .accepted else { impossible("entry \(entry.index) was proposed as fitting and then refused") }
+            guard applied == .accepted else {
+                impossible("entry \(entry.index) was proposed as fitting and then refused")
+            }
             actions.append(.changed(ticket, .applied(index: entry.index, term: entry.term)))
         }
         guard let tickets = waiting.removeValue(forKey: entry.index) else { return }

@@ -13,7 +13,10 @@ struct Prodha: ParsableCommand {
             and every block is committed by a quorum before anyone sees it.
             """,
         version: "prodha \(Version.current)",
-        subcommands: [RunCommand.self, StatusCommand.self, ValidateCommand.self, DemoCommand.self]
+        subcommands: [
+            RunCommand.self, StatusCommand.self, HistoryCommand.self, TransferCommand.self, PauseCommand.self,
+            ResumeCommand.self, MaintenanceCommand.self, ValidateCommand.self, DemoCommand.self,
+        ]
     )
 }
 

@@ -65,17 +65,20 @@ struct LogEntry: Hashable, Sendable {
 
 extension Peer {
     /// The committed entries that this peer still has, page by page.
-    func committedEntries(pageSize: Int = 500) async throws -> [LogEntry] {
+    /// - Parameter start: those before are left out.
+    func committedEntries(pageSize: Int = 500, from start: Int = 1) async throws -> [LogEntry] {
         let status = try await status()
         let last = try #require(status["raft.commit_index"]?.int)
         var entries: [LogEntry] = []
         while true {
-            let from = (entries.last?.index ?? 0) + 1
+            let from = entries.last.map { $0.index + 1 } ?? start
             let document = try await get("/v1/prodha/log?from=\(from)&to=\(last)&limit=\(pageSize)").document()
             let page = try #require(document["entries"]?.array, "\(document)").map(LogEntry.init)
             if page.isEmpty {
                 // All of it, unless the snapshot has taken its place.
-                try #require(entries.last?.index == last || status["raft.snapshot_index"]?.int == last, "\(status)")
+                try #require(
+                    entries.last?.index == last || start > last || status["raft.snapshot_index"]?.int == last,
+                    "\(status)")
                 return entries
             }
             try #require(page.count <= pageSize)

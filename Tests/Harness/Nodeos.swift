@@ -226,7 +226,7 @@ public final class Nodeos: Sendable {
 
     /// The id of its block at that height; nil if it has none.
     public func id(at number: Int) async throws -> String? {
-        let response = try await post("/v1/chain/get_block", ["block_num_or_id": .string("\(number)")])
+        let response = try await post("/v1/chain/get_block_info", ["block_num": .int(number)])
         return response.status == 200 ? response.json?["id"]?.string : nil
     }
 

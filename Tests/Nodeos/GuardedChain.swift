@@ -104,6 +104,8 @@ final class GuardedChain: Sendable {
     let watch: OutsideWatch
     let traffic: Traffic
     private let known = Mutex<[Int: String]>([:])
+    /// The last entry of each peer's log that was compared.
+    private let seen = Mutex<[Int: Int]>([:])
 
     fileprivate init(_ cluster: Cluster, environment: (Peer) -> [String: String]) throws {
         self.cluster = cluster
@@ -192,7 +194,10 @@ final class GuardedChain: Sendable {
         }
         for peer in cluster.running {
             try await peer.reaches(goal)
-            for (number, id) in try await peer.committedEntries().compactMap({ $0.block?.first }) {
+            let seen = seen.withLock { $0[peer.id] ?? 0 }
+            let entries = try await peer.committedEntries(from: seen + 1)
+            self.seen.withLock { $0[peer.id] = entries.last?.index ?? seen }
+            for (number, id) in entries.compactMap({ $0.block?.first }) {
                 if let other = all[number], other != id {
                     throw Violation(
                         description: "height \(number): peer \(peer.id) committed \(id), nodeos have \(other)")
@@ -210,6 +215,7 @@ final class GuardedChain: Sendable {
     /// Everything once more, from the first block on.
     fileprivate func settlesAtLast() async throws {
         known.withLock { $0 = [:] }
+        seen.withLock { $0 = [:] }
         try await settles()
     }
 

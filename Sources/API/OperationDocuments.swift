@@ -1,0 +1,266 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+/// Who asked for a change, and why.
+public struct ActDocument: Codable, Hashable, Sendable {
+    /// Names the request; one that comes again under the same name is not carried out again.
+    public var operation: String
+    public var who: String
+    /// The address that the request came from.
+    public var from: String
+    /// Empty when none was given.
+    public var reason: String
+    /// By the clock of the peer that took it in.
+    public var at: UTCInstant
+
+    public init(operation: String, who: String, from: String, reason: String, at: UTCInstant) {
+        self.operation = operation
+        self.who = who
+        self.from = from
+        self.reason = reason
+        self.at = at
+    }
+}
+
+/// What every call that changes something may say of who asks for it.
+public protocol OperatorRequest: Document {
+    /// Null: the peer makes one up.
+    var operation: String? { get }
+    /// As the caller calls himself: `alice@bp1`. Null: only the address is kept.
+    var who: String? { get }
+    var reason: String? { get }
+}
+
+/// The body of `region/pause` and `region/resume`. Every field may be left out, and so may the body.
+public struct RegionRequest: OperatorRequest {
+    /// The epoch that must stand, or nothing is done. Null: whichever stands.
+    @Nullable public var expects: UInt64?
+    @Nullable public var operation: String?
+    @Nullable public var who: String?
+    @Nullable public var reason: String?
+
+    public init(expects: UInt64? = nil, operation: String? = nil, who: String? = nil, reason: String? = nil) {
+        self.expects = expects
+        self.operation = operation
+        self.who = who
+        self.reason = reason
+    }
+}
+
+/// The answer of `region/pause` and `region/resume`: the region's state as it stands now, committed by the quorum.
+public struct RegionDocument: Document {
+    public var schemaVersion = SchemaVersion.current
+    /// False: it was so already, and nothing was done.
+    public var changed: Bool
+    public var epoch: UInt64
+    public var regionActive: Bool
+    public var paused: Bool
+    /// The entry that made it so; null when nothing was done.
+    @Nullable public var index: UInt64?
+    @Nullable public var head: BlockReference?
+
+    public init(
+        changed: Bool, epoch: UInt64, regionActive: Bool, paused: Bool, index: UInt64? = nil,
+        head: BlockReference? = nil
+    ) {
+        self.changed = changed
+        self.epoch = epoch
+        self.regionActive = regionActive
+        self.paused = paused
+        self.index = index
+        self.head = head
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case changed, epoch, paused, index, head
+        case schemaVersion = "schema_version"
+        case regionActive = "region_active"
+    }
+}
+
+/// The body of `maintenance`.
+public struct MaintenanceRequest: OperatorRequest {
+    public var peer: Int
+    public var on: Bool
+    @Nullable public var operation: String?
+    @Nullable public var who: String?
+    @Nullable public var reason: String?
+
+    public init(peer: Int, on: Bool, operation: String? = nil, who: String? = nil, reason: String? = nil) {
+        self.peer = peer
+        self.on = on
+        self.operation = operation
+        self.who = who
+        self.reason = reason
+    }
+}
+
+/// The answer of `maintenance`: committed by the quorum.
+public struct MaintenanceDocument: Document {
+    public var schemaVersion = SchemaVersion.current
+    /// False: it was so already, and nothing was done.
+    public var changed: Bool
+    public var peer: Int
+    public var on: Bool
+    @Nullable public var index: UInt64?
+    /// Who leads afterwards, -1 when nobody is known to; a leader in maintenance hands over first.
+    public var leaderID: Int
+
+    public init(changed: Bool, peer: Int, on: Bool, index: UInt64? = nil, leaderID: Int) {
+        self.changed = changed
+        self.peer = peer
+        self.on = on
+        self.index = index
+        self.leaderID = leaderID
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case changed, peer, on, index
+        case schemaVersion = "schema_version"
+        case leaderID = "leader_id"
+    }
+}
+
+/// The body of `transfer`.
+public struct TransferRequest: OperatorRequest {
+    /// The id of the peer that is to lead. Null: the leader chooses the one that is closest behind and well.
+    @Nullable public var to: Int?
+    @Nullable public var operation: String?
+    @Nullable public var who: String?
+    @Nullable public var reason: String?
+
+    public init(to: Int? = nil, operation: String? = nil, who: String? = nil, reason: String? = nil) {
+        self.to = to
+        self.operation = operation
+        self.who = who
+        self.reason = reason
+    }
+}
+
+/// The answer of `transfer`: the other peer leads.
+public struct TransferDocument: Document {
+    public var schemaVersion = SchemaVersion.current
+    public var leaderID: Int
+    public var term: UInt64
+
+    public init(leaderID: Int, term: UInt64) {
+        self.leaderID = leaderID
+        self.term = term
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case term
+        case schemaVersion = "schema_version"
+        case leaderID = "leader_id"
+    }
+}
+
+/// The answer of `history`: the latest operators' actions and leaders, as the log of the group tells them, oldest first.
+public struct HistoryDocument: Document {
+    public var schemaVersion = SchemaVersion.current
+    public var region: String
+    public var entries: [HistoryEntry]
+
+    public init(region: String, entries: [HistoryEntry]) {
+        self.region = region
+        self.entries = entries
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case region, entries
+        case schemaVersion = "schema_version"
+    }
+}
+
+public struct HistoryEntry: Codable, Hashable, Sendable {
+    /// Of the log.
+    public var index: UInt64
+    public var term: UInt64
+    /// The region's epoch after it.
+    public var epoch: UInt64
+    /// By the clock of the peer that wrote it; null when the entry does not say.
+    @Nullable public var at: UTCInstant?
+    public var event: HistoryEvent
+    /// Whom it is about: who leads, who is to lead, who is in maintenance. Null for a region.
+    @Nullable public var peer: Int?
+    /// The block that the region goes on from, when a change named one.
+    @Nullable public var base: UInt32?
+    /// Null where no operator asked for it.
+    @Nullable public var act: ActDocument?
+    public var result: HistoryResult
+    /// The result in a few words, where there is more to say.
+    @Nullable public var outcome: String?
+    /// How long it took, by the clocks of the two peers that wrote its beginning and its end.
+    @Nullable public var durationMS: Milliseconds?
+
+    public init(
+        index: UInt64, term: UInt64, epoch: UInt64, at: UTCInstant?, event: HistoryEvent, peer: Int? = nil,
+        base: UInt32? = nil, act: ActDocument? = nil, result: HistoryResult = .done, outcome: String? = nil,
+        durationMS: Milliseconds? = nil
+    ) {
+        self.index = index
+        self.term = term
+        self.epoch = epoch
+        self.at = at
+        self.event = event
+        self.peer = peer
+        self.base = base
+        self.act = act
+        self.result = result
+        self.outcome = outcome
+        self.durationMS = durationMS
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case index, term, epoch, at, event, peer, base, act, result, outcome
+        case durationMS = "duration_ms"
+    }
+}
+
+/// What happened.
+public enum HistoryEvent: Word {
+    /// A peer leads a new term.
+    case leads
+    case transfer
+    case maintenanceOn, maintenanceOff
+    case pause, resume
+    case active, standby, activating
+    case unknown(String)
+
+    public static let known: [HistoryEvent] = [
+        .leads, .transfer, .maintenanceOn, .maintenanceOff, .pause, .resume, .active, .standby, .activating,
+    ]
+
+    public var rawValue: String {
+        switch self {
+        case .leads: "leads"
+        case .transfer: "transfer"
+        case .maintenanceOn: "maintenance_on"
+        case .maintenanceOff: "maintenance_off"
+        case .pause: "pause"
+        case .resume: "resume"
+        case .active: "active"
+        case .standby: "standby"
+        case .activating: "activating"
+        case .unknown(let text): text
+        }
+    }
+}
+
+/// How it ended.
+public enum HistoryResult: Word {
+    case done, failed
+    /// Not known yet.
+    case open
+    case unknown(String)
+
+    public static let known: [HistoryResult] = [.done, .failed, .open]
+
+    public var rawValue: String {
+        switch self {
+        case .done: "done"
+        case .failed: "failed"
+        case .open: "open"
+        case .unknown(let text): text
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Configuration
+import ProducerHA
+import Raft
+
+// The flag of the configuration files.
+
+extension Node {
+    /// Takes in the flag as the file has it now, at the start and at SIGHUP.
+    func readFlag(_ isActive: Bool) {
+        flagToRead = isActive
+        takeInFlag()
+    }
+
+    /// An edit belongs to the epoch that stands when it is noticed, so this peer must know that first: what its store
+    /// knew at the start may be behind.
+    func takeInFlag() {
+        guard let isActive = flagToRead, flags.record.lastRead == nil || replica.hasCaughtUp else { return }
+        flagToRead = nil
+        guard flags.read(isActive, epoch: replica.state.region.epoch) else { return }
+        store.submit(.write(.flag(flags.record)))
+        if flags.record.edit != nil {
+            logger.notice(
+                """
+                is_active_raft_cluster was edited to \(isActive); it takes effect when \(settings.raft.quorum) peers \
+                have the same edit
+                """)
+        }
+    }
+
+    /// Takes over what can change while the process runs, and says what cannot.
+    func reload(_ configuration: Configuration) {
+        if flags.record.lastRead == configuration.isActive {
+            logger.notice("is_active_raft_cluster is \(configuration.isActive), as before")
+        }
+        readFlag(configuration.isActive)
+        // The others need not wait for the next second.
+        report()
+        if configuration.fixedAtStart != settings.fixedAtStart {
+            logger.warning("other settings of the file have changed too; they take effect at the next start")
+        }
+    }
+
+    func followEditedFlags() {
+        guard replica.raft.role == .leader, !replica.isShuttingDown else { return }
+        guard var change = flags.change(of: replica.state.region, quorum: settings.raft.quorum) else { return }
+        let editors =
+            flags.editors(of: change).map(\.value) + (flags.isEdited(for: change) ? [settings.raft.id.value] : [])
+        change.act = OperatorAct(
+            operation: "files-\(change.epoch)", who: "configuration files",
+            from: "peers \(editors.sorted().map(String.init).joined(separator: ", "))",
+            reason: "is_active_raft_cluster was edited", at: Clock.unixMilliseconds())
+        if change.activity == .active && settings.knowsOtherRegions {
+            counters.flagActivationsRefused += 1
+            if counters.flagActivationsRefused == 1 {
+                logger.error(
+                    """
+                    a quorum edited is_active_raft_cluster to true, but whether another of `regions` is active is not \
+                    known, so this region stays standby
+                    """)
+            }
+            return
+        }
+        // Beside nodeos a region begins where the chain is now, not where its own head was.
+        if change.activity == .active, let attachment { return attachment.begin(with: change) }
+        changeRegion(change)
+    }
+}

@@ -1,0 +1,124 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Logging
+import NIOCore
+import ProducerHA
+import Raft
+
+// What operators change, and what is written down about it.
+
+extension Node {
+    // MARK: - The region
+
+    /// Changes the region's state. A change that ends production comes after what was signed before it, if that can be
+    /// committed in time: else nodeos is left with a block that nobody else has.
+    @discardableResult
+    func changeRegion(_ change: RegionChange) -> EventLoopFuture<ChangeAnswer> {
+        let region = replica.state.region
+        let produces = region.activity == .active && !region.isPaused
+        let ends = produces && (change.activity != .active || change.isPaused)
+        guard ends, let attachment, replica.raft.role == .leader else { return self.change(.region(change)) }
+        guard !isHandingOver else { return eventLoop.makeSucceededFuture(.refused(.busy)) }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        return attachment.drain().flatMap { node.value.change(.region(change)) }.map { answer in
+            node.value.attachment?.undrain()
+            return answer
+        }
+    }
+
+    // MARK: - Transfers
+
+    /// Why the peer could not take over at once, nil when it could.
+    func obstacleToLeading(_ peer: PeerID) -> String? {
+        guard peer != replica.raft.id else { return nil }
+        guard let progress = replica.raft.progress[peer] else { return "it is not in this group" }
+        if replica.isInMaintenance(peer) { return "it is in maintenance" }
+        guard progress.isLinked else { return "it cannot be reached" }
+        guard progress.counts else { return "its vote does not count yet, since it came without data" }
+        let behind = replica.raft.lastIndex - min(progress.match, replica.raft.lastIndex)
+        if behind > Self.mostBehind { return "it is \(behind) entries behind" }
+        if attachment != nil, replica.state.region.activity == .active, !peersWithWellNodeos.contains(peer) {
+            return "its nodeos is not well"
+        }
+        return nil
+    }
+
+    /// By how many entries a peer may be behind and still become the leader on an operator's word.
+    static let mostBehind: UInt64 = 20
+
+    /// The peer that an operator who names none would choose.
+    func successor() -> PeerID? {
+        let able = Set(settings.raft.others.filter { obstacleToLeading($0) == nil })
+        return able.isEmpty ? nil : replica.bestSuccessor(among: able, at: Clock.now())
+    }
+
+    /// Hands leadership over and writes down that it was asked for, first. nil: that could not be written down.
+    func transfer(to peer: PeerID, _ act: OperatorAct) -> EventLoopFuture<(ChangeAnswer, TransferOutcome?)> {
+        guard transferWaiters.isEmpty, !isHandingOver, transferAsked == nil else {
+            return eventLoop.makeSucceededFuture((.refused(.busy), nil))
+        }
+        transferAsked = act.operation
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        return change(.record(.transfer(to: peer, act)), within: .seconds(2)).flatMap { answer in
+            guard case .applied = answer else {
+                node.value.transferAsked = nil
+                return node.value.eventLoop.makeSucceededFuture((answer, nil))
+            }
+            return node.value.transfer(to: peer).map { outcome in
+                node.value.transferAsked = nil
+                return (answer, outcome)
+            }
+        }
+    }
+
+    /// The leader of before still leads: nobody else would write that down.
+    func recordFailedTransfer(_ outcome: TransferOutcome) {
+        guard let operation = transferAsked, replica.raft.role == .leader else { return }
+        if case .leaderIs = outcome { return }
+        change(
+            .record(.transferFailed(operation: operation, why: outcome.text, at: Clock.unixMilliseconds()))
+        ).whenSuccess { _ in }
+    }
+
+    /// Once a term, by its leader.
+    func recordLeadership(of term: Term) {
+        let raft = replica.raft
+        guard raft.role == .leader, raft.term == term, recordedTerm < term else { return }
+        recordedTerm = term
+        change(.record(.leads(raft.id, at: Clock.unixMilliseconds()))).whenSuccess { _ in }
+    }
+
+    // MARK: - Maintenance
+
+    /// A leader in maintenance leads only as long as nobody else can.
+    func leaveLeadershipForMaintenance() {
+        let now = Clock.now()
+        guard replica.raft.role == .leader, replica.isInMaintenance(replica.raft.id), !isHandingOver,
+            !replica.isShuttingDown, maintenanceHandOvers.isOver(now)
+        else { return }
+        maintenanceHandOvers.start(now)
+        guard let successor = successor() else {
+            logger.warning("is in maintenance and leads nevertheless: no other peer could take over")
+            return
+        }
+        logger.notice("is in maintenance: hands leadership to peer \(successor)")
+        handOver(to: successor)
+    }
+
+    func noteOperation(_ entry: Entry) {
+        switch Record(encoded: entry.payload) {
+        case .maintenance(let peer, let isOn, let act):
+            if peer == replica.raft.id { maintenanceHandOvers.reset() }
+            logger.notice("maintenance of peer \(peer) \(isOn ? "begins" : "ends")", metadata: act.metadata)
+        case .transfer(let peer, let act):
+            logger.notice("leadership is to go to peer \(peer)", metadata: act.metadata)
+        case .leads, .transferFailed, nil: break
+        }
+    }
+}
+
+extension OperatorAct {
+    var metadata: Logger.Metadata {
+        ["operation": "\(operation)", "who": "\(who)", "from": "\(from)", "reason": "\(reason)"]
+    }
+}

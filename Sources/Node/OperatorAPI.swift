@@ -1,0 +1,277 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import API
+import HTTP
+import NIOCore
+import ProducerHA
+import Raft
+
+// The calls that operators make.
+
+extension NodeAPI {
+    func routeOperators(_ router: inout Router) {
+        let api = self
+        func act(_ path: String, _ handler: @escaping (NodeAPI) -> (Request) -> EventLoopFuture<Response>) {
+            router.on([.POST], path) { request in
+                // A page in a browser can make others call it.
+                guard !request.isFromABrowser else {
+                    return api.answer(.error(.forbidden, message: "this call is not for browsers"))
+                }
+                return handler(api)(request)
+            }
+        }
+        act("/v1/prodha/region/pause") { api in { api.setPaused(true, $0) } }
+        act("/v1/prodha/region/resume") { api in { api.setPaused(false, $0) } }
+        act("/v1/prodha/maintenance") { api in { api.maintenance($0) } }
+        act("/v1/prodha/transfer") { api in { api.transfer($0) } }
+        router.on([.GET, .POST], "/v1/prodha/history") { _ in api.answer(.document(api.node.history())) }
+    }
+
+    /// The body of a call, and who makes it. An empty body is an empty object.
+    private func read<Body: OperatorRequest>(
+        _ request: Request, as: Body.Type
+    ) throws(MalformedDocument) -> (Body, OperatorAct) {
+        let body = try Body(
+            json: request.body.readableBytes == 0 ? Array("{}".utf8) : Array(request.body.readableBytesView))
+        for (name, text, most) in [
+            ("operation", body.operation, OperatorAct.longestName), ("who", body.who, OperatorAct.longestName),
+            ("reason", body.reason, OperatorAct.longestReason),
+        ] where (text?.utf8.count ?? 0) > most {
+            throw MalformedDocument(what: "\(name) is over \(most) bytes")
+        }
+        if body.operation == "" { throw MalformedDocument(what: "operation is empty") }
+        var random = SystemRandomNumberGenerator()
+        let act = OperatorAct(
+            operation: body.operation ?? String(random.next(), radix: 16),
+            who: body.who ?? "", from: request.remoteAddress?.ipAddress ?? "", reason: body.reason ?? "",
+            at: Clock.unixMilliseconds())
+        return (body, act)
+    }
+
+    /// What was already done under the name that this request has.
+    private func earlier(_ act: OperatorAct) -> History.Item? { node.replica.state.history.item(of: act.operation) }
+
+    private var leader: [String: JSONValue] { ["leader_id": .integer(node.leaderID)] }
+
+    private func refused(_ refusal: ChangeRefusal) -> Response {
+        switch refusal {
+        case .notLeader: .error(.notLeader, details: leader)
+        case .termNotApplied: .error(.termNotApplied, details: leader)
+        case .busy: .error(.busy, details: leader)
+        case .doesNotFit(.epochChanged(let epoch)):
+            .error(.epochChanged, details: ["epoch": .integer(Int64(clamping: epoch))])
+        case .doesNotFit(let refusal): .error(.busy, message: "it does not fit any more (\(refusal)); look again")
+        }
+    }
+
+    private func unknown(_ act: OperatorAct) -> Response {
+        let details = leader.merging(["operation": .string(act.operation)]) { _, new in new }
+        return .error(
+            .outcomeUnknown,
+            message: "whether it was done is unknown; the history tells, under the operation \(act.operation)",
+            details: details)
+    }
+
+    // MARK: - Region
+
+    private func setPaused(_ isPaused: Bool, _ request: Request) -> EventLoopFuture<Response> {
+        let body: RegionRequest
+        let act: OperatorAct
+        do { (body, act) = try read(request, as: RegionRequest.self) } catch { return malformed("\(error)") }
+        let region = node.replica.state.region
+        guard node.replica.raft.role == .leader else { return answer(refused(.notLeader)) }
+        guard node.replica.hasCaughtUp else { return answer(refused(.termNotApplied)) }
+        if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
+        if let expects = body.expects, expects != region.epoch {
+            return answer(refused(.doesNotFit(.epochChanged(region.epoch))))
+        }
+        if region.isPaused == isPaused { return answer(.document(node.region(changed: false, index: nil))) }
+        let change = RegionChange(
+            expects: region.epoch, epoch: region.epoch + 1, activity: region.activity, isPaused: isPaused, act: act)
+        let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
+        return node.changeRegion(change).map { answer in
+            let api = bound.value
+            return switch answer {
+            case .applied(let index, _): .document(api.node.region(changed: true, index: index))
+            case .refused(let refusal): api.refused(refusal)
+            case .leadershipLost: api.unknown(act)
+            }
+        }
+    }
+
+    // MARK: - Maintenance
+
+    private func maintenance(_ request: Request) -> EventLoopFuture<Response> {
+        let body: MaintenanceRequest
+        let act: OperatorAct
+        do { (body, act) = try read(request, as: MaintenanceRequest.self) } catch { return malformed("\(error)") }
+        let peer = PeerID(body.peer)
+        let replica = node.replica
+        guard replica.raft.role == .leader else { return answer(refused(.notLeader)) }
+        guard replica.hasCaughtUp else { return answer(refused(.termNotApplied)) }
+        guard node.settings.raft.peers.contains(peer) else {
+            return answer(.error(.unknownPeer, message: "peer \(peer) is not in this group"))
+        }
+        if let item = earlier(act) {
+            return answer(.document(node.maintenance(body, changed: true, index: item.index)))
+        }
+        if replica.isInMaintenance(peer) == body.on {
+            return answer(.document(node.maintenance(body, changed: false, index: nil)))
+        }
+        let others = node.settings.raft.peers.filter { $0 != peer && !replica.isInMaintenance($0) }
+        guard !body.on || others.contains(where: { node.obstacleToLeading($0) == nil }) else {
+            let why = others.compactMap { other in node.obstacleToLeading(other).map { "peer \(other): \($0)" } }
+            return answer(
+                .error(
+                    .maintenanceRefused,
+                    message: "no other peer could lead: "
+                        + (why.isEmpty ? "all others are in maintenance" : why.joined(separator: "; ")),
+                    details: leader))
+        }
+        let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
+        return node.change(.record(.maintenance(peer, isOn: body.on, act))).flatMap { answer in
+            let api = bound.value
+            switch answer {
+            case .applied(let index, _):
+                // A leader hands over once this step is done.
+                return api.node.eventLoop.flatSubmit { bound.value.node.handedOver() }.map { _ in
+                    .document(bound.value.node.maintenance(body, changed: true, index: index))
+                }
+            case .refused(let refusal): return api.answer(api.refused(refusal))
+            case .leadershipLost: return api.answer(api.unknown(act))
+            }
+        }
+    }
+
+    // MARK: - Leadership
+
+    private func transfer(_ request: Request) -> EventLoopFuture<Response> {
+        let body: TransferRequest
+        let act: OperatorAct
+        do { (body, act) = try read(request, as: TransferRequest.self) } catch { return malformed("\(error)") }
+        let raft = node.replica.raft
+        guard raft.role == .leader else { return answer(refused(.notLeader)) }
+        guard let target = body.to.map({ PeerID($0) }) ?? node.successor() else {
+            let why = raft.settings.others.compactMap { other in
+                node.obstacleToLeading(other).map { "peer \(other): \($0)" }
+            }
+            return answer(
+                .error(
+                    .transferRefused, message: "no peer could take over: \(why.joined(separator: "; "))",
+                    details: leader))
+        }
+        guard raft.settings.peers.contains(target) else {
+            return answer(
+                .error(.unknownPeer, message: "peer \(target) is not in this group", details: leader))
+        }
+        if target == raft.id {
+            return answer(.document(TransferDocument(leaderID: target.value, term: raft.term)))
+        }
+        if let obstacle = node.obstacleToLeading(target) {
+            return answer(
+                .error(.transferRefused, message: "peer \(target) could not take over: \(obstacle)", details: leader))
+        }
+        let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
+        return node.transfer(to: target, act).map { recorded, outcome in
+            let api = bound.value
+            switch recorded {
+            case .applied: break
+            case .refused(let refusal): return api.refused(refusal)
+            case .leadershipLost: return api.unknown(act)
+            }
+            switch outcome {
+            case .leaderIs(let peer) where peer == target:
+                return .document(TransferDocument(leaderID: peer.value, term: api.node.replica.raft.term))
+            case .unknown, nil: return api.unknown(act)
+            case .some(let outcome):
+                return .error(
+                    .transferFailed, message: "transfer to peer \(target): \(outcome.text)", details: api.leader)
+            }
+        }
+    }
+}
+
+extension Request {
+    /// Browsers add these, and scripts do not.
+    var isFromABrowser: Bool { ["origin", "sec-fetch-site"].contains { headers.contains(name: $0) } }
+}
+
+// MARK: - Documents
+
+extension Node {
+    func region(changed: Bool, index: LogIndex?) -> RegionDocument {
+        let region = replica.state.region
+        return RegionDocument(
+            changed: changed, epoch: region.epoch, regionActive: region.activity == .active, paused: region.isPaused,
+            index: index,
+            head: replica.state.head.map { BlockReference(blockNum: $0.block.number, blockID: $0.block.id.hex) })
+    }
+
+    func maintenance(_ request: MaintenanceRequest, changed: Bool, index: LogIndex?) -> MaintenanceDocument {
+        MaintenanceDocument(
+            changed: changed, peer: request.peer, on: request.on, index: index, leaderID: Int(leaderID))
+    }
+
+    func history() -> HistoryDocument {
+        HistoryDocument(region: settings.region, entries: HistoryEntry.entries(of: replica.state.history))
+    }
+
+    var maintenanceDocuments: [StatusDocument.Maintenance] {
+        replica.state.maintenance.sorted { $0.key < $1.key }
+            .map { .init(peer: $0.key.value, act: ActDocument($0.value)) }
+    }
+
+    /// Completes once no hand-over is under way any more. A hand-over has its own deadlines.
+    func handedOver() -> EventLoopFuture<Void> {
+        guard isHandingOver else { return eventLoop.makeSucceededVoidFuture() }
+        let promise = eventLoop.makePromise(of: TransferOutcome.self)
+        transferWaiters.append(promise)
+        return promise.futureResult.map { _ in }
+    }
+}
+
+extension ActDocument {
+    init(_ act: OperatorAct) {
+        self.init(
+            operation: act.operation, who: act.who, from: act.from, reason: act.reason,
+            at: UTCInstant(unixMilliseconds: act.at))
+    }
+}
+
+extension HistoryEntry {
+    static func entries(of history: History) -> [HistoryEntry] {
+        var region: (activity: RegionActivity, isPaused: Bool)?
+        return history.items.map { item in
+            var entry = HistoryEntry(
+                index: item.index, term: item.term, epoch: item.epoch,
+                at: item.at.map { UTCInstant(unixMilliseconds: $0) }, event: .leads, act: item.act.map(ActDocument.init)
+            )
+            switch item.event {
+            case .leads(let peer): entry.peer = peer.value
+            case .transfer(let peer):
+                (entry.event, entry.peer) = (.transfer, peer.value)
+                entry.result = item.ending.map { $0.isDone ? .done : .failed } ?? .open
+                entry.outcome = item.ending?.words
+                if let end = item.ending?.at, let at = item.at, end >= at {
+                    entry.durationMS = Milliseconds(Double(end - at))
+                }
+            case .maintenance(let peer, let isOn):
+                (entry.event, entry.peer) = (isOn ? .maintenanceOn : .maintenanceOff, peer.value)
+            case .region(let activity, let isPaused, let base):
+                entry.base = base
+                if isPaused != region?.isPaused ?? false {
+                    entry.event = isPaused ? .pause : .resume
+                } else {
+                    entry.event =
+                        switch activity {
+                        case .active: .active
+                        case .standby: .standby
+                        case .activating: .activating
+                        }
+                }
+                region = (activity, isPaused)
+            }
+            return entry
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import Glibc
+import Operations
+
+/// What every command takes that changes something.
+struct ActOptions: ParsableArguments {
+    @OptionGroup var target: TargetOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The region; else that of the configuration file or the peer.", valueName: "name"))
+    var region: String?
+
+    @Option(name: .long, help: ArgumentHelp("Why; kept in the history for others to read.", valueName: "text"))
+    var reason: String?
+
+    /// Carries it out, prints what became of it, and ends the command.
+    func carryOut(_ act: Act) throws {
+        let environment = ProcessEnvironment.all
+        let actor = Actor(try target.inspector(environment: environment))
+        var random = SystemRandomNumberGenerator()
+        let papers = ActPapers(
+            operation: "\(act.name)-\(String(random.next(), radix: 36))", who: Self.whoami(environment), reason: reason)
+        let outcome = actor.carryOut(act, region: region, papers)
+        switch target.output {
+        case .json: try target.print(outcome.document.json() + "\n")
+        case .yaml: try target.print(outcome.document.yaml())
+        case .table, .tsv:
+            if outcome.kind.exitCode == 0 {
+                try target.print(outcome.message + "\n")
+            } else {
+                StandardError.write("prodha: \(outcome.message)\n")
+            }
+        }
+        throw ExitCode(outcome.kind.exitCode)
+    }
+
+    private static func whoami(_ environment: [String: String]) -> String {
+        let user = ["SUDO_USER", "LOGNAME", "USER"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
+        var name = [CChar](repeating: 0, count: 256)
+        let host =
+            gethostname(&name, name.count - 1) == 0
+            ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : ""
+        let account = getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) }
+        return "\(user ?? account ?? "uid \(getuid())")@\(host)"
+    }
+}
+
+struct PauseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause",
+        abstract: "Stop a region's production, until it is resumed.",
+        discussion: """
+            What was signed is committed first. The pause is in the replicated log: it outlives restarts and changes of the \
+            leader. Exit codes: 0 paused, also if it was already, 3 refused, 5 unknown, 69 unreachable.
+            """)
+
+    @OptionGroup var options: ActOptions
+
+    func run() throws { try options.carryOut(.pause) }
+}
+
+struct ResumeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Let a paused region produce again.",
+        discussion: "Exit codes: 0 resumed, also if it was not paused, 3 refused, 5 unknown, 69 unreachable.")
+
+    @OptionGroup var options: ActOptions
+
+    func run() throws { try options.carryOut(.resume) }
+}
+
+struct TransferCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "transfer",
+        abstract: "Move leadership to another peer of the region.",
+        discussion: """
+            Finds the leader, which commits what it has signed and hands over; waits until the other peer leads and \
+            says how many time slots went without a block. A peer that is behind or not well is refused. Exit codes: \
+            0 done, 1 the other peer did not take over, 3 refused, 5 unknown, 69 unreachable.
+            """)
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The new leader's id or address; else the peer that is closest behind.", valueName: "peer"))
+    var to: String?
+
+    @OptionGroup var options: ActOptions
+
+    func run() throws { try options.carryOut(.transfer(to: to.map { PeerName($0) })) }
+}
+
+struct MaintenanceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "maintenance",
+        abstract: "Keep a peer from leading, or let it lead again.",
+        discussion: """
+            A peer in maintenance keeps its vote and its log. It takes no leadership while another peer can have it; if it \
+            leads it hands over first. Exit codes: 0 done, also if it was so already, 3 refused, 5 unknown, 69 unreachable.
+            """)
+
+    enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
+
+    @Argument(help: "Begin it or end it.")
+    var state: Switch
+
+    @Argument(help: ArgumentHelp("The peer's id or address.", valueName: "peer"))
+    var peer: String
+
+    @OptionGroup var options: ActOptions
+
+    func run() throws { try options.carryOut(.maintenance(PeerName(peer), isOn: state == .on)) }
+}
+
+struct HistoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history",
+        abstract: "Show who changed what and who led, as the replicated log has it.",
+        discussion: """
+            The latest hundred actions and the latest hundred leaders of each region. Times are those of the peers that \
+            wrote them. Exit codes: 0, or 69 when no peer of a region tells its history.
+            """)
+
+    @OptionGroup var target: TargetOptions
+
+    @Option(name: .long, help: ArgumentHelp("This region alone.", valueName: "name"))
+    var region: String?
+
+    func run() throws {
+        let environment = ProcessEnvironment.all
+        let terminal = Terminal.ofStandardOutput(environment: environment)
+        let histories = Actor(try target.inspector(environment: environment)).histories(region: region)
+        guard !histories.isEmpty else {
+            StandardError.write("prodha: there is no region \(region ?? "")\n")
+            throw ExitCode.usage
+        }
+        let report = HistoryReport(
+            format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
+            width: terminal.width)
+        try target.print(report.text(histories))
+        if histories.contains(where: { $0.teller == nil }) { throw ExitCode.unreachable }
+    }
+}
