@@ -66,9 +66,6 @@ extension ErrorKind {
     public static let maintenanceRefused = ErrorKind(
         name: "maintenance_refused", status: 409,
         what: "No other peer could lead; nothing was done; end another peer's maintenance, or bring one up, first.")
-    public static let termNotApplied = ErrorKind(
-        name: "term_not_applied", status: 409,
-        what: "This peer was just elected and does not know all that was committed; nothing was done; send it again.")
     public static let transferFailed = ErrorKind(
         name: "transfer_failed", status: 409,
         what: "The other peer did not take over in time; ask status which peer leads now.")
@@ -95,7 +92,7 @@ extension ErrorKind {
         [
             malformedRequest, malformedBlock, unauthorized, forbidden, notFound, blockNotFound, methodNotAllowed,
             requestTimeout, waitTimeout, transactionUnknown, bodyTooLarge, headersTooLarge, notLeader, noQuorum,
-            epochChanged, busy, transferRefused, maintenanceRefused, termNotApplied, transferFailed, unknownPeer,
+            epochChanged, busy, transferRefused, maintenanceRefused, transferFailed, unknownPeer,
             outcomeUnknown, internalError, overloaded, tooManyConnections,
             unhealthy,
         ] + CommitBlockReason.known.map(\.error)

@@ -56,7 +56,7 @@ extension NodeAPI {
     private func refused(_ refusal: ChangeRefusal) -> Response {
         switch refusal {
         case .notLeader: .error(.notLeader, details: leader)
-        case .termNotApplied: .error(.termNotApplied, details: leader)
+        case .termNotApplied: .error(CommitBlockReason.termNotApplied.error, details: leader)
         case .busy: .error(.busy, details: leader)
         case .doesNotFit(.epochChanged(let epoch)):
             .error(.epochChanged, details: ["epoch": .integer(Int64(clamping: epoch))])

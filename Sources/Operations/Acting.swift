@@ -108,7 +108,9 @@ public struct ActOutcome: Hashable, Sendable {
 /// Carries out acts. For commands: everything is waited for on the calling thread.
 public final class Actor: Sendable {
     /// How long an act may take before it is said to be unknown, in milliseconds.
-    public static let patienceMS: Int64 = 10_000
+    public static let patienceMS: Int64 = 12_000
+    /// How long the leader may take for its answer: it gives up waiting for a quorum after five seconds itself.
+    private static let answerMS: Int64 = 6_000
     private static let pauseMS = 150
 
     let inspector: Inspector
@@ -193,7 +195,8 @@ public final class Actor: Sendable {
         case .success(let bytes): body = bytes
         case .failure(let problem): return run.end(.usage, reason: "unknown_peer", problem.message)
         }
-        guard let leader = region.leader, let target = region.target(of: leader.id) else {
+        // One that does not answer now would only be waited for.
+        guard let leader = region.leader, leader.isSelfDeclared, let target = region.target(of: leader.id) else {
             run.obstacle = region.headline
             return .again
         }
@@ -240,7 +243,7 @@ public final class Actor: Sendable {
             case .transfer: "/v1/prodha/transfer"
             case .maintenance: "/v1/prodha/maintenance"
             }
-        let rest = max(1, (run.deadline - clock.now).inMilliseconds)
+        let rest = min(Self.answerMS, max(1, (run.deadline - clock.now).inMilliseconds))
         do {
             let answer = try inspector.send(.POST, path, to: target, body: body, timeoutMS: rest).wait()
             return take(answer, from: target, region, &run)
@@ -269,7 +272,7 @@ public final class Actor: Sendable {
             case ErrorKind.outcomeUnknown.name:
                 run.isOut = true
                 return .again
-            case ErrorKind.notLeader.name, ErrorKind.termNotApplied.name, ErrorKind.overloaded.name:
+            case ErrorKind.notLeader.name, CommitBlockReason.termNotApplied.rawValue, ErrorKind.overloaded.name:
                 run.obstacle = "\(target.name): \(printable(error.message))"
                 return .again
             case ErrorKind.busy.name:

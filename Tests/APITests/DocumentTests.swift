@@ -54,10 +54,10 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
                       "lease": {"held": true, "remaining_ms": 712, "expiry_ms": 750}},
              "peers": [{"id": 2, "address": "10.0.0.2:9000", "api": "10.0.0.2:10000", "connected": true,
                         "last_contact_ms": 13, "match_index": 120, "rtt_ms": 0.4, "state": "replicating"}],
-             "production": {"region_active": true, "epoch": 3, "paused": false, "can_produce": true, "reason": null,
-                            "head": {"block_num": 1034, "block_id": "\(id1034)",
+             "production": {"region_active": true, "epoch": 3, "paused": false, "pause": null, "can_produce": true,
+                            "reason": null, "head": {"block_num": 1034, "block_id": "\(id1034)",
                                      "committed_at": "1970-01-01T00:00:00.000Z"}},
-             "nodeos": null, "transactions": null}
+             "maintenance": null, "nodeos": null, "transactions": null}
             """)
         #expect(try StatusDocument(json: status.json()) == status)
     }
@@ -207,11 +207,53 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
             #"{"schema_version":1,"block_num":1,"block_id":"aa","block":"010203"}"#)
         try expectJSON(
             WaitBlockDocument(blockNum: 1, blockID: "aa"), #"{"schema_version":1,"block_num":1,"block_id":"aa"}"#)
-        try expectJSON(TransferRequest(to: 3), #"{"to":3}"#)
+        try expectJSON(TransferRequest(to: 3), #"{"to":3,"operation":null,"who":null,"reason":null}"#)
         try expectJSON(TransferDocument(leaderID: 3, term: 8), #"{"schema_version":1,"leader_id":3,"term":8}"#)
         try expectJSON(
             HealthDocument(healthy: false, reason: .noQuorum),
             #"{"schema_version":1,"healthy":false,"reason":"no_quorum"}"#)
+    }
+
+    @Test func whatOperatorsDoIsSpelledAsTheReferenceSays() throws {
+        let act = ActDocument(
+            operation: "pause-1", who: "alice@bp1", from: "10.0.0.1", reason: "disk",
+            at: UTCInstant(unixMilliseconds: 0))
+        let actJSON =
+            #"{"operation":"pause-1","who":"alice@bp1","from":"10.0.0.1","reason":"disk","at":"1970-01-01T00:00:00.000Z"}"#
+        try expectJSON(act, actJSON)
+        // A body that says nothing, and one as scripts write it.
+        #expect(try RegionRequest(json: "{}") == RegionRequest())
+        #expect(try MaintenanceRequest(json: #"{"peer":2,"on":true}"#) == MaintenanceRequest(peer: 2, on: true))
+        #expect(try TransferRequest(json: "{}") == TransferRequest())
+        try expectJSON(
+            RegionRequest(expects: 4, operation: "a", who: "b", reason: "c"),
+            #"{"expects":4,"operation":"a","who":"b","reason":"c"}"#)
+        try expectJSON(
+            RegionDocument(
+                changed: true, epoch: 5, regionActive: true, paused: true, index: 9,
+                head: BlockReference(blockNum: 1034, blockID: id1034)),
+            """
+            {"schema_version":1,"changed":true,"epoch":5,"region_active":true,"paused":true,"index":9,
+             "head":{"block_num":1034,"block_id":"\(id1034)"}}
+            """)
+        try expectJSON(
+            MaintenanceDocument(changed: false, peer: 2, on: true, index: nil, leaderID: 1),
+            #"{"schema_version":1,"changed":false,"peer":2,"on":true,"index":null,"leader_id":1}"#)
+        try expectJSON(
+            HistoryDocument(
+                region: "east",
+                entries: [
+                    HistoryEntry(
+                        index: 7, term: 2, epoch: 3, at: UTCInstant(unixMilliseconds: 0), event: .transfer, peer: 2,
+                        act: act, result: .failed, outcome: "peer 1 leads", durationMS: 12)
+                ]),
+            """
+            {"schema_version":1,"region":"east","entries":[{"index":7,"term":2,"epoch":3,"at":"1970-01-01T00:00:00.000Z",
+             "event":"transfer","peer":2,"base":null,"act":\(actJSON),"result":"failed","outcome":"peer 1 leads",
+             "duration_ms":12}]}
+            """)
+        for word in HistoryEvent.known { #expect(HistoryEvent(rawValue: word.rawValue) == word) }
+        #expect(HistoryEvent(rawValue: "rebase") == .unknown("rebase"))
     }
 
     @Test func onlyBlocksInTheLogHaveTheFieldsOfABlock() throws {

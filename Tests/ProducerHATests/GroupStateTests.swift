@@ -100,7 +100,7 @@ import Testing
         #expect(
             group.apply(.settings, GroupSettings(groupID: id, producers: .sole).encoded()) == .refused(.alreadySet))
         #expect(group.apply(.settings, [1]) == .refused(.malformed))
-        #expect(group.apply(.operation, [1]) == .refused(.unknownKind))
+        #expect(group.apply(.operation, [1]) == .refused(.malformed))
         #expect(group.apply(EntryKind(rawValue: 200), [1]) == .refused(.unknownKind))
         #expect(group.state.groupID == GroupID(bytes: Array(1...16)))
     }
