@@ -25,7 +25,7 @@ public struct LogDocument: Document {
     }
 }
 
-/// One entry. A block's facts stand beside the entry's own and are left out for the other kinds.
+/// One entry. A block's facts stand beside the entry's own; what belongs to another kind is left out.
 public struct LogEntryDocument: Codable, Hashable, Sendable {
     public struct Block: Hashable, Sendable {
         public var number: UInt32
@@ -44,13 +44,79 @@ public struct LogEntryDocument: Codable, Hashable, Sendable {
         }
     }
 
+    /// A change of the region's state.
+    public struct Region: Codable, Hashable, Sendable {
+        public var epoch: UInt64
+        /// The epoch that had to stand before.
+        public var expects: UInt64
+        /// `active`, `standby` or `activating`.
+        public var state: String
+        public var paused: Bool
+        /// The number of the block that the region goes on from, if the change names one.
+        @Nullable public var base: UInt32?
+        @Nullable public var act: ActDocument?
+
+        public init(
+            epoch: UInt64, expects: UInt64, state: String, paused: Bool, base: UInt32? = nil, act: ActDocument? = nil
+        ) {
+            self.epoch = epoch
+            self.expects = expects
+            self.state = state
+            self.paused = paused
+            self.base = base
+            self.act = act
+        }
+    }
+
+    /// What an operator did, or who leads.
+    public struct Operation: Codable, Hashable, Sendable {
+        public var event: HistoryEvent
+        @Nullable public var peer: Int?
+        /// By the clock of the peer that wrote it.
+        public var at: UTCInstant
+        @Nullable public var act: ActDocument?
+        /// The operation whose end this is.
+        @Nullable public var ends: String?
+        @Nullable public var outcome: String?
+
+        public init(
+            event: HistoryEvent, peer: Int? = nil, at: UTCInstant, act: ActDocument? = nil, ends: String? = nil,
+            outcome: String? = nil
+        ) {
+            self.event = event
+            self.peer = peer
+            self.at = at
+            self.act = act
+            self.ends = ends
+            self.outcome = outcome
+        }
+    }
+
+    /// What the group is.
+    public struct Settings: Codable, Hashable, Sendable {
+        public var group: String
+        /// Null for a group that was founded without a nodeos.
+        @Nullable public var chain: String?
+        /// `sole` or `several`.
+        public var producers: String
+
+        public init(group: String, chain: String? = nil, producers: String) {
+            self.group = group
+            self.chain = chain
+            self.producers = producers
+        }
+    }
+
     public var index: UInt64
     public var term: UInt64
     public var kind: LogEntryKind
     /// Of the entry's payload, in bytes.
     public var size: Int
-    /// Nil unless the entry is a block.
+    /// Nil unless the entry is a block. The same for those below.
     public var block: Block?
+    public var region: Region?
+    public var operation: Operation?
+    public var settings: Settings?
 
     public init(index: UInt64, term: UInt64, kind: LogEntryKind, size: Int, block: Block? = nil) {
         self.index = index
@@ -73,6 +139,9 @@ public struct LogEntryDocument: Codable, Hashable, Sendable {
                 producer: try container.decode(String.self, forKey: .producer),
                 timestamp: try container.decode(UTCInstant.self, forKey: .timestamp))
         }
+        region = try container.decodeIfPresent(Region.self, forKey: .region)
+        operation = try container.decodeIfPresent(Operation.self, forKey: .operation)
+        settings = try container.decodeIfPresent(Settings.self, forKey: .settings)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -81,6 +150,9 @@ public struct LogEntryDocument: Codable, Hashable, Sendable {
         try container.encode(term, forKey: .term)
         try container.encode(kind, forKey: .kind)
         try container.encode(size, forKey: .size)
+        try container.encodeIfPresent(region, forKey: .region)
+        try container.encodeIfPresent(operation, forKey: .operation)
+        try container.encodeIfPresent(settings, forKey: .settings)
         guard let block else { return }
         try container.encode(block.number, forKey: .num)
         try container.encode(block.id, forKey: .id)
@@ -90,7 +162,7 @@ public struct LogEntryDocument: Codable, Hashable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case index, term, kind, size, num, id, previous, producer, timestamp
+        case index, term, kind, size, num, id, previous, producer, timestamp, region, operation, settings
     }
 }
 

@@ -221,19 +221,23 @@ public enum HistoryEvent: Word {
     /// A peer leads a new term.
     case leads
     case transfer
+    /// In the log alone: the end of a transfer whose leader of before still leads.
+    case transferFailed
     case maintenanceOn, maintenanceOff
     case pause, resume
     case active, standby, activating
     case unknown(String)
 
     public static let known: [HistoryEvent] = [
-        .leads, .transfer, .maintenanceOn, .maintenanceOff, .pause, .resume, .active, .standby, .activating,
+        .leads, .transfer, .transferFailed, .maintenanceOn, .maintenanceOff, .pause, .resume, .active, .standby,
+        .activating,
     ]
 
     public var rawValue: String {
         switch self {
         case .leads: "leads"
         case .transfer: "transfer"
+        case .transferFailed: "transfer_failed"
         case .maintenanceOn: "maintenance_on"
         case .maintenanceOff: "maintenance_off"
         case .pause: "pause"

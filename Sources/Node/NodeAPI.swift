@@ -247,9 +247,6 @@ struct NodeAPI {
 
     private static let logPage = 100
     private static let largestLogPage = 1000
-    /// Bytes of a payload that hold a block's header; only those are read.
-    static let headerBytes = 1024
-
     private func log(_ request: Request) -> EventLoopFuture<Response> {
         func number(_ name: String) throws(MalformedDocument) -> UInt64? {
             guard let text = request.query[name] else { return nil }
@@ -272,10 +269,11 @@ struct NodeAPI {
         let document = LogDocument(
             firstIndex: raft.baseIndex + 1, lastIndex: raft.lastIndex, commitIndex: raft.commitIndex, entries: [])
         guard first <= last else { return answer(.document(document)) }
-        return node.outlines(from: first, through: last, prefix: Self.headerBytes).map { outlines in
+        let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
+        return node.outlines(from: first, through: last, prefix: LogEntryDocument.prefixBytes).flatMap { outlines in
             var document = document
-            document.entries = outlines.map(LogEntryDocument.init)
-            return .document(document)
+            document.entries = outlines.map { LogEntryDocument($0) }
+            return bound.value.fill(document, with: outlines.filter(LogEntryDocument.needsWhole))
         }
     }
 

@@ -219,22 +219,6 @@ extension Node {
     }
 }
 
-extension LogEntryDocument {
-    init(_ outline: EntryOutline) {
-        let entry = outline.entry
-        var block: Block?
-        if entry.kind == .block, let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
-            block = Block(
-                number: header.number, id: header.id.hex, previous: header.previous.hex,
-                producer: header.producer.description,
-                timestamp: UTCInstant(unixMilliseconds: header.timestamp.unixMilliseconds))
-        }
-        self.init(
-            index: entry.index, term: entry.term, kind: LogEntryKind(rawValue: entry.kind.name), size: outline.size,
-            block: block)
-    }
-}
-
 extension Counters {
     /// - Parameter lastIndex: where the log ended when the block was handed in; a repeat is below it, and took no commit.
     mutating func note(_ answer: CommitAnswer, above lastIndex: LogIndex, took: Duration) {

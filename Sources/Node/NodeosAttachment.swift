@@ -1,5 +1,6 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
+import API
 import Antelope
 import Gate
 import HTTP
@@ -221,7 +222,7 @@ final class NodeosAttachment {
     private func load(from first: LogIndex, through last: LogIndex) {
         guard first <= last else { return }
         let page = min(last, first + 499)
-        node.outlines(from: first, through: page, prefix: NodeAPI.headerBytes).assumeIsolated().whenComplete {
+        node.outlines(from: first, through: page, prefix: LogEntryDocument.prefixBytes).assumeIsolated().whenComplete {
             [weak self] result in
             guard let self else { return }
             switch result {

@@ -5,6 +5,7 @@ import HTTP
 import NIOCore
 import ProducerHA
 import Raft
+import Storage
 
 // The calls that operators make.
 
@@ -214,6 +215,18 @@ extension Node {
 
     func history() -> HistoryDocument {
         HistoryDocument(region: settings.region, entries: HistoryEntry.entries(of: replica.state.history))
+    }
+
+    /// The page with the entries that need their whole payloads. They are few.
+    func fill(_ page: LogDocument, with outlines: [EntryOutline]) -> EventLoopFuture<Response> {
+        guard let outline = outlines.first, let at = page.entries.firstIndex(where: { $0.index == outline.entry.index })
+        else { return eventLoop.makeSucceededFuture(.document(page)) }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        return readEntry(outline.entry.index).flatMap { entry in
+            var page = page
+            if let entry { page.entries[at] = LogEntryDocument(entry, size: entry.payload.count) }
+            return node.value.fill(page, with: Array(outlines.dropFirst()))
+        }
     }
 
     var maintenanceDocuments: [StatusDocument.Maintenance] {

@@ -122,6 +122,7 @@ extension HistoryEntry {
         switch event {
         case .leads: return "\(peer) leads"
         case .transfer: return "transfer to \(peer)"
+        case .transferFailed: return "transfer failed"
         case .maintenanceOn: return "maintenance of \(peer) begins"
         case .maintenanceOff: return "maintenance of \(peer) ends"
         case .pause: return "pause"

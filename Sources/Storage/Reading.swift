@@ -47,6 +47,19 @@ extension Store {
             hardState: state, base: base, terms: terms, lastIndex: lastIndex, snapshot: snapshot, flag: peer.flag)
     }
 
+    /// This peer's own hard state, as it was last written.
+    public var ownState: HardState { peer.state }
+
+    /// The oldest and the newest entry that can be read.
+    public func keptRange() throws(StoreError) -> ClosedRange<LogIndex>? {
+        var range: ClosedRange<LogIndex>?
+        try database.query("SELECT MIN(i), MAX(i) FROM entry WHERE i > \(Int64(clamping: peer.base.index))") { row in
+            if row.signed(0) != nil, row.number(0) <= row.number(1) { range = row.number(0)...row.number(1) }
+            return false
+        }
+        return range
+    }
+
     /// Consecutive entries from `first` on, until `bytes` of payload are reached, but one at least if there is one. None
     /// where `first` is dropped.
     public func entries(from first: LogIndex, through last: LogIndex, bytes: Int = .max) throws(StoreError) -> [Entry] {

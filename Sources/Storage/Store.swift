@@ -76,7 +76,16 @@ public final class Store {
         try self.init(try Database(path: path, vfs: vfs), nil, shape)
     }
 
-    private init(_ database: Database, _ directory: DataDirectory?, _ shape: GroupShape) throws(StoreError) {
+    /// Opens a copy of the data of a peer that does not run, for reading; the data itself stays as it is. What is damaged in
+    /// it is found when it is read.
+    public convenience init(copyOf directory: String) throws(StoreError) {
+        let copy = try StoreCopy(of: directory)
+        try self.init(try Database(path: copy.databasePath), nil, nil)
+        // The files are open, and nobody else needs them.
+        copy.remove()
+    }
+
+    private init(_ database: Database, _ directory: DataDirectory?, _ shape: GroupShape?) throws(StoreError) {
         self.directory = directory
         self.database = database
         try database.execute(
@@ -93,8 +102,14 @@ public final class Store {
         try database.execute(
             "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=-1;")
         try Self.makeTables(database)
-        let peer = try PeerRow(database)
-        try Self.check(shape, database)
+        let peer: PeerRow
+        if let shape {
+            peer = try PeerRow(database)
+            try Self.check(shape, database)
+        } else {
+            // Only for reading: the log may be sound although this row is not.
+            peer = (try? PeerRow(database)) ?? PeerRow()
+        }
         var oldest = peer.base.index + 1
         try database.query("SELECT MIN(i) FROM entry") { row in
             if let first = row.signed(0) { oldest = UInt64(bitPattern: first) }

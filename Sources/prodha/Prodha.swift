@@ -14,7 +14,8 @@ struct Prodha: ParsableCommand {
             """,
         version: "prodha \(Version.current)",
         subcommands: [
-            RunCommand.self, StatusCommand.self, HistoryCommand.self, TransferCommand.self, PauseCommand.self,
+            RunCommand.self, StatusCommand.self, LogCommand.self, HistoryCommand.self, TransferCommand.self,
+            PauseCommand.self,
             ResumeCommand.self, MaintenanceCommand.self, ValidateCommand.self, DemoCommand.self,
         ]
     )

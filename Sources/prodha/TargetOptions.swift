@@ -44,6 +44,14 @@ struct TargetOptions: ParsableArguments {
         return Inspector(source: try source(environment: environment), timeout: timeout.duration, token: token)
     }
 
+    /// Says on standard error what went wrong, in JSON where that is asked for, and gives the exit code to throw.
+    func failure(_ name: String, _ message: String, _ code: Int32) -> ExitCode {
+        StandardError.write(
+            output == .json
+                ? Tree.error(name: name, message: message, exitCode: code).json() + "\n" : "prodha: \(message)\n")
+        return ExitCode(code)
+    }
+
     /// Prints a result. A reader that has gone is not told, but the command has failed.
     func print(_ text: String) throws {
         do throws(StandardOutput.Closed) {
