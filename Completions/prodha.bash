@@ -173,13 +173,13 @@ _prodha() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    run|status|validate|demo|help)
+    run|status|log|history|transfer|pause|resume|maintenance|validate|demo|help)
         # Offer subcommand argument completions
         "_prodha_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'run status validate demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'run status log history transfer pause resume maintenance validate demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -225,6 +225,212 @@ _prodha_status() {
         ;;
     '--output'|'-o')
         __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    esac
+}
+
+_prodha_log() {
+    repeating_flags=()
+    non_repeating_flags=(--follow -f --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--from --to -n --limit --region --of --data-dir --config --peer --timeout --output -o)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--from')
+        return
+        ;;
+    '--to')
+        return
+        ;;
+    '-n'|'--limit')
+        return
+        ;;
+    '--region')
+        return
+        ;;
+    '--of')
+        return
+        ;;
+    '--data-dir')
+        return
+        ;;
+    '--config')
+        return
+        ;;
+    '--peer')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    esac
+}
+
+_prodha_history() {
+    repeating_flags=()
+    non_repeating_flags=(--no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--config --peer --timeout --output -o --region)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--config')
+        return
+        ;;
+    '--peer')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    '--region')
+        return
+        ;;
+    esac
+}
+
+_prodha_transfer() {
+    repeating_flags=()
+    non_repeating_flags=(--no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--to --config --peer --timeout --output -o --region --reason)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--to')
+        return
+        ;;
+    '--config')
+        return
+        ;;
+    '--peer')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    '--region')
+        return
+        ;;
+    '--reason')
+        return
+        ;;
+    esac
+}
+
+_prodha_pause() {
+    repeating_flags=()
+    non_repeating_flags=(--no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--config --peer --timeout --output -o --region --reason)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--config')
+        return
+        ;;
+    '--peer')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    '--region')
+        return
+        ;;
+    '--reason')
+        return
+        ;;
+    esac
+}
+
+_prodha_resume() {
+    repeating_flags=()
+    non_repeating_flags=(--no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--config --peer --timeout --output -o --region --reason)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--config')
+        return
+        ;;
+    '--peer')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    '--region')
+        return
+        ;;
+    '--reason')
+        return
+        ;;
+    esac
+}
+
+_prodha_maintenance() {
+    repeating_flags=()
+    non_repeating_flags=(--no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--config --peer --timeout --output -o --region --reason)
+    __prodha_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '--config')
+        return
+        ;;
+    '--peer')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    '--region')
+        return
+        ;;
+    '--reason')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __prodha_add_completions -W 'on'$'\n''off'
         return
         ;;
     esac

@@ -1,0 +1,53 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Foundation
+import Testing
+
+@testable import Harness
+
+extension Acceptance {
+    /// What a package installs beside the program says what the program does.
+    @Suite struct ManualTests {
+        private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+
+        private func run(_ arguments: String...) async throws -> String {
+            let finished = try await Program.run(arguments, in: root)
+            try #require(finished.ending == .exit(0), "\(finished)")
+            return finished.output
+        }
+
+        @Test(arguments: [("bash", "prodha.bash"), ("zsh", "_prodha"), ("fish", "prodha.fish")])
+        func completionsAreThoseOfThisVersion(_ shell: String, _ file: String) async throws {
+            let made = try await run("--generate-completion-script", shell)
+            let kept = try String(contentsOf: root.appending(path: "Completions/\(file)"), encoding: .utf8)
+            let isSame = made.trimmingCharacters(in: .newlines) == kept.trimmingCharacters(in: .newlines)
+            #expect(isSame, "prodha --generate-completion-script \(shell) > Completions/\(file)")
+        }
+
+        @Test func everyCommandAndOptionHasItsPlaceInTheManual() async throws {
+            let help = try JSON(parsing: Array(try await run("--experimental-dump-help").utf8))
+            let commands = try #require(help["command.subcommands"]?.array)
+            let overview = try page("prodha")
+            for command in commands {
+                let name = try #require(command["commandName"]?.string)
+                if name == "help" { continue }
+                try #require(overview.contains(name), "prodha.1 does not name \(name)")
+                // The two are one subject.
+                let text = try page("prodha-\(name == "resume" ? "pause" : name)")
+                try #require(text.contains("Cm \(name)"), "\(name) is not in its page")
+                for argument in command["arguments"]?.array ?? [] {
+                    for option in argument["names"]?.array ?? [] where option["kind"]?.string == "long" {
+                        let long = try #require(option["name"]?.string)
+                        if ["help", "version"].contains(long) { continue }
+                        try #require(text.contains("Fl -\(long)"), "\(name): --\(long) is not in its page")
+                    }
+                }
+            }
+        }
+
+        private func page(_ name: String) throws -> String {
+            try String(contentsOf: root.appending(path: "Man/\(name).1"), encoding: .utf8)
+        }
+    }
+}
