@@ -81,7 +81,7 @@ extension Acceptance {
                     let unknown = try await leader.post(target, ["to": 99])
                     try #require([400, 409].contains(unknown.status), "\(unknown)")
                     try unknown.error(unknown.status, nil)
-                    for body: JSON in [[:], ["to": "x"], ["to": .null], [], ["to": -1]] {
+                    for body: JSON in [["to": "x"], [], ["to": -1], ["to": .number(1.5)], ["to": 1, "reason": 2]] {
                         let answer = try await leader.post(target, body)
                         try #require([400, 409].contains(answer.status), "\(answer)")
                         try answer.error(answer.status, nil)
