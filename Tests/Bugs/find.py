@@ -164,7 +164,7 @@ def test(bugs, options):
     build(options.swift, ["--build-tests"])
     arguments = ["test", "--skip-build", "--package-path", TREE, "--scratch-path", os.path.join(PLACE, "planted-build"),
                  "--no-parallel", "--skip", "NodeosAcceptance|P2PNodeos", "--filter"]
-    layers = sorted({bug.file.split("/")[1] for bug in bugs})
+    layers = sorted({bug.file.split("/")[1] for bug in bugs} | {"ProducerHA"})
     code, output = run(options.swift, 0, arguments + ["^(" + "|".join(layers) + ")Tests[.]"])
     if code != 0:
         sys.exit(output + "\nthe planted copy fails with no bug switched on")
@@ -172,6 +172,8 @@ def test(bugs, options):
     for bug in bugs:
         layer = bug.file.split("/")[1]
         tests = [f"^{layer}Tests[.]"]
+        if layer == "Raft":
+            tests = ["^(Raft|ProducerHA)Tests[.]"]
         if layer == "Gate":
             # The simulation of nodeos's control takes its time.
             tests = [r"^GateTests[.](?!NodeosControl)", r"^GateTests[.]NodeosControl"]
