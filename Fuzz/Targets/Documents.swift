@@ -13,7 +13,7 @@ extension Target {
         var input = Input(bytes)
         let choice = Int(input.byte())
         let json = input.rest
-        switch choice % 15 {
+        switch choice % 20 {
         case 0: checkDocument(StatusDocument.self, json)
         case 1: checkDocument(ErrorDocument.self, json)
         case 2: checkDocument(LogDocument.self, json)
@@ -28,7 +28,12 @@ extension Target {
         case 11: checkDocument(HealthDocument.self, json)
         case 12: checkDocument(CanProduceDocument.self, json)
         case 13: checkDocument(GetInfoDocument.self, json)
-        default: checkDocument(TakeLeadershipDocument.self, json)
+        case 14: checkDocument(TakeLeadershipDocument.self, json)
+        case 15: checkDocument(RegionRequest.self, json)
+        case 16: checkDocument(RegionDocument.self, json)
+        case 17: checkDocument(MaintenanceRequest.self, json)
+        case 18: checkDocument(MaintenanceDocument.self, json)
+        default: checkDocument(HistoryDocument.self, json)
         }
     }
 

@@ -9,7 +9,7 @@ import Raft
 extension NodeosAttachment {
     /// Signs nothing more, and completes when what was signed is committed, or cannot be waited for any longer.
     func drain() -> EventLoopFuture<Void> {
-        isDraining = true
+        drains += 1
         follow(Clock.now())
         guard signatures?.permit.outstanding != nil else { return node.eventLoop.makeSucceededVoidFuture() }
         let promise = node.eventLoop.makePromise(of: Void.self)
@@ -31,9 +31,9 @@ extension NodeosAttachment {
         for waiter in waiters { waiter.succeed() }
     }
 
-    /// The hand-over is over, whatever became of it.
+    /// What it was for is over, whatever became of it. Signing goes on once nothing else wants it to stop.
     func undrain() {
-        isDraining = false
+        drains = max(0, drains - 1)
         follow(Clock.now())
     }
 

@@ -26,8 +26,9 @@ final class NodeosAttachment {
 
     private var orders = NodeosOrders()
     private var leaseCheck: Scheduled<Void>?
-    /// Leadership is about to be handed over: nothing more is signed.
-    var isDraining = false
+    /// How many hand-overs and changes of the region are under way before which nothing more is signed.
+    var drains = 0
+    var isDraining: Bool { drains > 0 }
     var drainWaiters: [EventLoopPromise<Void>] = []
     var drainTimer: Scheduled<Void>?
     private var lastSigningConnection: UInt64 = 0

@@ -106,7 +106,7 @@ public struct ActOutcome: Hashable, Sendable {
 }
 
 /// Carries out acts. For commands: everything is waited for on the calling thread.
-public final class Actor: Sendable {
+public final class ActRunner: Sendable {
     /// How long an act may take before it is said to be unknown, in milliseconds.
     public static let patienceMS: Int64 = 12_000
     /// How long the leader may take for its answer: it gives up waiting for a quorum after five seconds itself.
@@ -117,7 +117,7 @@ public final class Actor: Sendable {
     private let clock = ContinuousClock()
     private let patienceMS: Int64
 
-    public init(_ inspector: Inspector, patienceMS: Int64 = Actor.patienceMS) {
+    public init(_ inspector: Inspector, patienceMS: Int64 = ActRunner.patienceMS) {
         self.inspector = inspector
         self.patienceMS = patienceMS
     }

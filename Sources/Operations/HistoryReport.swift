@@ -11,7 +11,7 @@ public struct RegionHistory: Hashable, Sendable {
     public var note: String?
 }
 
-extension Actor {
+extension ActRunner {
     /// - Parameter regionName: nil for all.
     public func histories(region regionName: String?) -> [RegionHistory] {
         let view = ClusterView(inspector.inspectAndWait())

@@ -17,7 +17,7 @@ struct ActOptions: ParsableArguments {
     /// Carries it out, prints what became of it, and ends the command.
     func carryOut(_ act: Act) throws {
         let environment = ProcessEnvironment.all
-        let actor = Actor(try target.inspector(environment: environment))
+        let actor = ActRunner(try target.inspector(environment: environment))
         var random = SystemRandomNumberGenerator()
         let papers = ActPapers(
             operation: "\(act.name)-\(String(random.next(), radix: 36))", who: Self.whoami(environment), reason: reason)
@@ -129,7 +129,7 @@ struct HistoryCommand: ParsableCommand {
     func run() throws {
         let environment = ProcessEnvironment.all
         let terminal = Terminal.ofStandardOutput(environment: environment)
-        let histories = Actor(try target.inspector(environment: environment)).histories(region: region)
+        let histories = ActRunner(try target.inspector(environment: environment)).histories(region: region)
         guard !histories.isEmpty else {
             StandardError.write("prodha: there is no region \(region ?? "")\n")
             throw ExitCode.usage
