@@ -12,6 +12,8 @@ public struct LoadResult: Sendable {
     public var directory: PeerDirectory?
     /// Errors and warnings, by position.
     public var diagnostics: [Diagnostic]
+    /// Where the keys of the file's outermost object stand.
+    var places: [String: Position] = [:]
 
     /// Whether the file cannot be used.
     public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
@@ -85,8 +87,13 @@ public enum ConfigurationLoader {
         precondition(
             assembly.directory != nil && (assembly.configuration != nil || purpose == .tool),
             "\(file): no error was found, and yet a value is missing")
+        var places: [String: Position] = [:]
+        if case .object(let members) = document.value {
+            for member in members { places[member.key] = member.keyPosition }
+        }
         return LoadResult(
-            configuration: assembly.configuration, directory: assembly.directory, diagnostics: findings.sorted)
+            configuration: assembly.configuration, directory: assembly.directory, diagnostics: findings.sorted,
+            places: places)
     }
 }
 

@@ -20,6 +20,9 @@ extension Node {
             "prodha_lease_remaining_seconds", "What is left of the lease; 0 without one.", leaseRemaining.inSeconds)
         page.gauge("prodha_region_active", "1 when the region is active.", region.activity == .active ? 1 : 0)
         page.gauge("prodha_region_paused", "1 when production is paused.", region.isPaused ? 1 : 0)
+        page.gauge(
+            "prodha_in_maintenance", "1 when this peer takes no leadership while another one can.",
+            replica.isInMaintenance(raft.id) ? 1 : 0)
         page.gauge("prodha_region_epoch", "The epoch of the region's state.", Double(region.epoch))
         page.gauge("prodha_raft_term", "The current term.", Double(raft.term))
         page.gauge("prodha_raft_commit_index", "The index of the last committed entry.", Double(raft.commitIndex))

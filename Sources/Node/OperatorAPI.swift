@@ -146,12 +146,22 @@ extension NodeAPI {
 
     // MARK: - Leadership
 
+    /// What became of a transfer that was asked for before.
+    private func ended(_ item: History.Item, _ act: OperatorAct) -> Response {
+        guard let ending = item.ending, case .transfer(let target) = item.event else { return unknown(act) }
+        return ending.isDone
+            ? .document(TransferDocument(leaderID: target.value, term: ending.term))
+            : .error(.transferFailed, message: "transfer to peer \(target): \(ending.words)", details: leader)
+    }
+
     private func transfer(_ request: Request) -> EventLoopFuture<Response> {
         let body: TransferRequest
         let act: OperatorAct
         do { (body, act) = try read(request, as: TransferRequest.self) } catch { return malformed("\(error)") }
         let raft = node.replica.raft
         guard raft.role == .leader else { return answer(refused(.notLeader)) }
+        guard node.replica.hasCaughtUp else { return answer(refused(.termNotApplied)) }
+        if let item = earlier(act) { return answer(ended(item, act)) }
         guard let target = body.to.map({ PeerID($0) }) ?? node.successor() else {
             let why = raft.settings.others.compactMap { other in
                 node.obstacleToLeading(other).map { "peer \(other): \($0)" }

@@ -146,8 +146,8 @@ public final class ActRunner: Sendable {
         let deadline: ContinuousClock.Instant
         /// It may have been carried out: an answer was lost, or said so.
         var isOut = false
-        /// Why it could not be sent, last.
-        var obstacle: String?
+        /// Why it was not done so far, last: a name and words.
+        var obstacle: (name: String, words: String)?
         var region: RegionView?
         /// Who led when it was sent.
         var before: RegionView?
@@ -174,7 +174,8 @@ public final class ActRunner: Sendable {
                 return outcome(.unreachable, reason: "unreachable", "nothing was done: \(view.headline)")
             }
             return outcome(
-                .refused, reason: "no_leader", "nothing was done: \(obstacle ?? view.headline)")
+                .refused, reason: obstacle?.name ?? "no_leader", "nothing was done: \(obstacle?.words ?? view.headline)"
+            )
         }
     }
 
@@ -197,7 +198,7 @@ public final class ActRunner: Sendable {
         }
         // One that does not answer now would only be waited for.
         guard let leader = region.leader, leader.isSelfDeclared, let target = region.target(of: leader.id) else {
-            run.obstacle = region.headline
+            run.obstacle = ("no_leader", region.headline)
             return .again
         }
         if run.before == nil { run.before = region }
@@ -250,13 +251,13 @@ public final class ActRunner: Sendable {
         } catch let error as HTTPClientError {
             switch error.conclusion {
             case .nothingWasSent:
-                run.obstacle = "\(target.name) leads, and \(error)"
+                run.obstacle = ("unreachable", "\(target.name) leads, and \(error)")
             case .outcomeUnknown:
                 run.isOut = true
             }
             return .again
         } catch {
-            run.obstacle = "\(error)"
+            run.obstacle = ("unreachable", "\(error)")
             return .again
         }
     }
@@ -272,12 +273,10 @@ public final class ActRunner: Sendable {
             case ErrorKind.outcomeUnknown.name:
                 run.isOut = true
                 return .again
-            case ErrorKind.notLeader.name, CommitBlockReason.termNotApplied.rawValue, ErrorKind.overloaded.name:
-                run.obstacle = "\(target.name): \(printable(error.message))"
-                return .again
-            case ErrorKind.busy.name:
-                // This request itself may be what is under way.
-                run.obstacle = printable(error.message)
+            case ErrorKind.notLeader.name, CommitBlockReason.termNotApplied.rawValue, ErrorKind.overloaded.name,
+                ErrorKind.busy.name:
+                // Busy: this request itself may be what is under way.
+                run.obstacle = (error.error.name, "\(target.name): \(printable(error.message))")
                 return .again
             case ErrorKind.transferFailed.name:
                 return run.end(.failed, reason: error.error.name, printable(error.message, limit: 400))

@@ -8,7 +8,8 @@ struct ValidateCommand: ParsableCommand {
         commandName: "validate",
         abstract: "Check configuration files.",
         discussion: """
-            Prints every finding at once, as file:line:column, with a suggestion. \
+            Prints every finding at once, as file:line:column, with a suggestion. Several files are compared, too: those of \
+            one region must agree on its peers and quorum, those of several on each other. \
             Exit codes: 0 no errors (there may be warnings), 78 errors.
             """)
 
@@ -26,10 +27,12 @@ struct ValidateCommand: ParsableCommand {
     func run() throws {
         var findings: [Diagnostic] = []
         var hasErrors = false
+        var results: [LoadResult] = []
         for file in files {
             let result = ConfigurationLoader.load(
                 file: file, overrides: .init(selfID: selfID), environment: ProcessEnvironment.all,
                 tlsCheck: TLSFilesCheck.check)
+            results.append(result)
             var found = result.diagnostics
             if let configuration = result.configuration, let reason = Daemon.unsupported(in: configuration) {
                 found.append(Diagnostic(severity: .error, file: file, line: 1, column: 1, key: "api", message: reason))
@@ -45,6 +48,21 @@ struct ValidateCommand: ParsableCommand {
                 }
                 if errors > 0 { print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))") }
             }
+        }
+        let across = CrossCheck.findings(results, areForTheirPeers: selfID == nil)
+        findings += across
+        hasErrors = hasErrors || across.contains { $0.severity == .error }
+        if output == .table, files.count > 1 {
+            for finding in across { print(finding) }
+            let errors = across.count { $0.severity == .error }
+            let warnings = Self.count(across.count - errors, "warning")
+            let loaded = results.count { $0.configuration != nil }
+            print(
+                loaded < files.count
+                    ? "\(loaded) of \(files.count) files could be compared: \(Self.count(errors, "error")), \(warnings)"
+                    : across.isEmpty
+                        ? "the \(files.count) files agree"
+                        : "the \(files.count) files compared: \(Self.count(errors, "error")), \(warnings)")
         }
         if output == .json {
             let encoder = JSONEncoder()

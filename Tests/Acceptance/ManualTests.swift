@@ -49,6 +49,29 @@ extension Acceptance {
             }
         }
 
+        /// An alert on a metric that is not there never fires.
+        @Test(arguments: ["alerts.yaml", "dashboard.json"])
+        func whatIsWatchedIsMeasured(_ file: String) async throws {
+            try await withCluster(.calm) { cluster in
+                try await cluster.start()
+                let served = try await cluster.leader().get("/metrics").text
+                let text = try String(contentsOf: root.appending(path: "Config/\(file)"), encoding: .utf8)
+                let reference = try String(
+                    contentsOf: root.appending(path: "Documentation/reference.md"), encoding: .utf8)
+                let names = Set(text.matches(of: /prodha_[a-z_]+/).map { String($0.output) })
+                try #require(names.count > 8)
+                for name in names {
+                    // The two that follow are there only beside a nodeos or a queue.
+                    let isServed =
+                        served.contains("\n\(name){") || name.hasPrefix("prodha_nodeos_")
+                        || name.hasPrefix("prodha_queue_")
+                    #expect(isServed, "\(file): \(name) is not served")
+                    let documented = name.replacing("_bucket", with: "")
+                    #expect(reference.contains("`\(documented)`"), "\(file): \(name) is not in the reference")
+                }
+            }
+        }
+
         private func page(_ name: String) throws -> String {
             try String(contentsOf: root.appending(path: "Man/\(name).1"), encoding: .utf8)
         }

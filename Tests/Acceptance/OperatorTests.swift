@@ -79,6 +79,15 @@ extension Acceptance {
                 let elsewhere = try await follower.post("/v1/prodha/region/pause", [:])
                 try #require(elsewhere.status == 409 && elsewhere.reason == "not_leader", "\(elsewhere)")
                 try #require(elsewhere.json?["error.details.leader_id"]?.int == leader.id, "\(elsewhere)")
+                // The leader chooses, once: the same request at the one that it chose moves nothing.
+                let transfer: JSON = ["operation": "switch-9"]
+                let moved = try await leader.post("/v1/prodha/transfer", transfer, within: Bound.outcome)
+                try #require(moved.status == 200, "\(moved)")
+                let next = try await cluster.leader()
+                try #require(next.id == moved.json?["leader_id"]?.int && next !== leader)
+                let repeated = try await next.post("/v1/prodha/transfer", transfer, within: Bound.outcome)
+                try #require(repeated.status == 200 && repeated.json == moved.json, "\(repeated)")
+                try #require(try await cluster.leader() === next)
             }
         }
 

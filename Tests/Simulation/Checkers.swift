@@ -194,7 +194,8 @@ final class Checkers {
     func answersChange(_ peer: Int, index: LogIndex, term: Term, hosts: [Host]) {
         isDurable("a change", peer, index: index, term: term, hosts: hosts)
         guard index > 0, index <= LogIndex(applied.count), applied[Int(index) - 1].term == term else {
-            return fail("no false answer", "a change was reported applied in entry \(index) of term \(term), and is not")
+            return fail(
+                "no false answer", "a change was reported applied in entry \(index) of term \(term), and is not")
         }
     }
 
