@@ -73,7 +73,7 @@ public final class LogFeed: Sendable {
     ///   - note: what is worth knowing beside the entries.
     public func read(
         _ range: LogRange, region: String?, peer: PeerName?, follows: Bool, note: (String) -> Void,
-        _ body: ([LogEntryDocument]) throws -> Void
+        body: ([LogEntryDocument]) throws -> Void
     ) throws {
         var (teller, firstPage) = try choose(region, peer, range)
         var next = range.from

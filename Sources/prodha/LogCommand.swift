@@ -63,8 +63,8 @@ struct LogCommand: ParsableCommand {
         do {
             try feed.read(
                 range, region: region, peer: peer.map { PeerName($0) }, follows: follow,
-                note: { StandardError.write("prodha: \($0)\n") }
-            ) { try target.print(report.text($0)) }
+                note: { StandardError.write("prodha: \($0)\n") },
+                body: { try target.print(report.text($0)) })
         } catch let failure as LogFeed.Failure {
             throw target.failure(failure.name, "\(failure)", failure.exitCode)
         }
