@@ -130,7 +130,7 @@ let tests: [Target] = [
     .testTarget(name: "QueueTests", dependencies: ["Antelope", "Keys", "Queue", "Raft", "Transactions"]),
     .testTarget(
         name: "NodeTests",
-        dependencies: ["Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions"]),
+        dependencies: ["API", "Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .target(name: "Harness", dependencies: ["Antelope", "Keys"], path: "Tests/Harness"),
     .target(

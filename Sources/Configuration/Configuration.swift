@@ -82,6 +82,8 @@ public struct Configuration: Hashable, Sendable {
     /// `--data-dir`, else `data_dir`, else `$STATE_DIRECTORY/<region>-<id>`, else `./data/<region>-<id>`.
     /// As written; a relative path counts from the working directory.
     public var dataDirectory: String
+    /// `on_change`: a program, by its absolute path, and its arguments; it is run for each event. Empty: none is.
+    public var onChange: [String]
     /// The `nodeos` block.
     public var nodeos: NodeosSettings
     /// The `amqp` block; nil when there is none.

@@ -131,6 +131,8 @@ private struct Assembly {
         let regionName = RegionRules.ownName(root)
         let regions = RegionRules.regions(root, ownName: regionName, peers: areAllRead ? peers : nil)
 
+        let onChange = LocalRules.onChange(root, checks: checks)
+
         let selfPeer = peers?.first { $0.id == selfID }
         let apiListen = selfPeer.flatMap { LocalRules.apiListen(api, selfPeer: $0) }
         // Without knowing which peer this is, the written address is still checked.
@@ -147,7 +149,7 @@ private struct Assembly {
         directory = PeerDirectory(
             file: file, regionName: regionName, quorumSize: quorum, peers: peers, regions: regions)
         guard let isActive, let loggingLevel, let timing, let snapshotDistance, let returnGate, let maxClockDrift,
-            let requireTLS, let selfID, let apiListen, let dataDirectory
+            let requireTLS, let selfID, let apiListen, let dataDirectory, let onChange
         else { return }
         let tls: PeerTLS?
         switch links {
@@ -164,7 +166,7 @@ private struct Assembly {
             returnGate: returnGate == 0 ? nil : .milliseconds(returnGate), tls: tls, requireTLS: requireTLS,
             regionName: regionName, regions: regions, apiListen: apiListen, apiTLS: api.tls,
             tokenFile: api.tokenFile, readTokenFile: api.readTokenFile, dataDirectory: dataDirectory,
-            nodeos: nodeos.settings, amqp: amqp)
+            onChange: onChange, nodeos: nodeos.settings, amqp: amqp)
     }
 
     private func selfID(_ root: ObjectReader, ids: [Int]?) -> Int? {

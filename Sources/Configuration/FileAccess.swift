@@ -28,6 +28,8 @@ enum FileAccess {
         var isEmpty: Bool
     }
 
+    static func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
+
     /// Up to `limit` bytes of a file.
     static func read(_ path: String, limit: Int) throws(FileProblem) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

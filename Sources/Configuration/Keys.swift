@@ -18,7 +18,7 @@ struct KnownKeys: Sendable {
         ],
         extensions: [
             "region", "regions", "api", "require_tls", "data_dir", "nodeos", "amqp", "return_gate_ms",
-            "max_clock_drift",
+            "max_clock_drift", "on_change",
         ])
     static let peer = KnownKeys(taurus: ["id", "address", "listening_port"], extensions: ["api"])
     static let region = KnownKeys(extensions: ["name", "peers"])

@@ -113,6 +113,29 @@ enum LocalRules {
         return "\(state ?? Configuration.Defaults.dataDirectory)/\(region)-\(selfID)"
     }
 
+    /// `on_change`: `["/path/of/program", "argument"]`. nil when it is wrong.
+    static func onChange(_ root: ObjectReader, checks: FileChecks) -> [String]? {
+        guard root.has("on_change") else { return [] }
+        guard let words = root.texts("on_change") else { return nil }
+        guard let program = words.first else {
+            root.error("on_change", "it names no program", "write [\"/usr/local/bin/notify\"]")
+            return nil
+        }
+        guard program.text.hasPrefix("/") else {
+            root.error(
+                "on_change", "\(program.text.quoted) is no absolute path",
+                "give the program's whole path first, then its arguments, each as a text of its own")
+            return nil
+        }
+        // A peer must not stay away because its pager does.
+        if checks == .performed, !FileAccess.isExecutable(program.text) {
+            root.warn(
+                "on_change", "\(program.text.quoted) cannot be run by this user, so nobody will be told of changes",
+                "check the path and its permissions")
+        }
+        return words.map(\.text)
+    }
+
     /// Two listeners of this peer on one port: the one that comes later in the list is reported.
     static func collisions(among listeners: [Listener], findings: Findings) {
         for (index, listener) in listeners.enumerated() {

@@ -78,9 +78,12 @@ public enum Daemon {
         let mailbox = Mailbox(eventLoop: eventLoop)
         let thread = StoreThread(store: store) { mailbox.deliver($0) }
         let running = try eventLoop.submit {
+            let events = EventStreams(
+                eventLoop: eventLoop, region: settings.region, peer: settings.raft.id, session: settings.session,
+                hook: configuration.onChange.isEmpty ? nil : ChangeHook(configuration.onChange, logger: logger))
             let node = Node(
                 eventLoop: eventLoop, settings: settings, replica: recovery.replica, flags: FlagEdits(recovery.flag),
-                store: thread, logger: logger,
+                store: thread, events: events, logger: logger,
                 onFatal: { error in
                     logger.error("\(error)")
                     // What is written may be wrong from here on: no orderly end, others take over.

@@ -1,3 +1,4 @@
+import API
 import Antelope
 import Configuration
 import DequeModule
@@ -16,6 +17,7 @@ final class Node {
     let settings: NodeSettings
     let logger: Logger
     let store: StoreThread
+    let events: EventStreams
     let startedAt = Clock.now()
 
     private(set) var replica: Replica
@@ -59,13 +61,14 @@ final class Node {
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, replica: Replica, flags: FlagEdits, store: StoreThread,
-        logger: Logger, onFatal: @escaping (StoreError) -> Void
+        events: EventStreams, logger: Logger, onFatal: @escaping (StoreError) -> Void
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.replica = replica
         self.flags = flags
         self.store = store
+        self.events = events
         self.logger = logger
         self.onFatal = onFatal
     }
@@ -191,6 +194,7 @@ final class Node {
         guard words != lastNodeosWords else { return }
         lastNodeosWords = words
         logger.notice("nodeos \(words)")
+        events.emit(.nodeos, "nodeos \(words)")
     }
 
     var linkedPeers: Int { links?.links.values.count { $0.connectedSince != nil } ?? 0 }
@@ -260,6 +264,7 @@ final class Node {
         }
         switch entry.kind {
         case .block:
+            tellCommit(entry)
             counters.blocksCommitted += 1
             headChanged(appliedAt: Clock.unixMilliseconds())
             if let attachment, let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
@@ -276,9 +281,9 @@ final class Node {
             if let base = change.base { transactions.applied(base: base) }
             var metadata: Logger.Metadata = ["epoch": "\(change.epoch)", "index": "\(entry.index)"]
             if let act = change.act { metadata.merge(act.metadata) { _, new in new } }
-            logger.notice(
-                "region \(settings.region) is \(change.activity)\(change.isPaused ? ", paused" : "")",
-                metadata: metadata)
+            let words = "region \(settings.region) is \(change.activity)\(change.isPaused ? ", paused" : "")"
+            logger.notice("\(words)", metadata: metadata)
+            tell(change, words, entry)
         case .noop: recordLeadership(of: entry.term)
         case .operation: noteOperation(entry)
         case .settings:
@@ -295,6 +300,7 @@ final class Node {
     }
 
     private func note(_ note: Note) {
+        tell(note)
         switch note {
         case .becameLeader(let term):
             counters.electionsWon += 1
@@ -394,12 +400,16 @@ extension Node: PeerLinksOwner {
     }
 
     func linkUp(_ peer: PeerID, greeting: Greeting) {
+        events.emit(.peer, "the link to peer \(peer) is up", ["peer": .integer(Int64(peer.value)), "connected": true])
         handle(
             .linkUp(
                 peer, fresh: greeting.fresh, hasGroup: greeting.group != nil, remembers: greeting.remembers))
     }
 
     func linkDown(_ peer: PeerID, reason: String) {
+        events.emit(
+            .peer, "the link to peer \(peer) is down: \(reason)",
+            ["peer": .integer(Int64(peer.value)), "connected": false])
         flags.forget(peer)
         nodeosReports[peer] = nil
         handle(.linkDown(peer))

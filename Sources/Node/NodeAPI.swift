@@ -43,6 +43,7 @@ struct NodeAPI {
                 body: ByteBuffer(string: node.metrics()))
         }
         read("/v1/prodha/log", api.log)
+        router.on([.GET], "/v1/prodha/events", api.events)
         read("/v1/prodha/block", api.block)
         read("/v1/prodha/wait_block", api.waitBlock)
         read("/v1/prodha/transaction", api.transaction)

@@ -1,5 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
+import API
+import Antelope
 import Logging
 import NIOCore
 import ProducerHA
@@ -110,14 +112,74 @@ extension Node {
         case .maintenance(let peer, let isOn, let act):
             if peer == replica.raft.id { maintenanceHandOvers.reset() }
             logger.notice("maintenance of peer \(peer) \(isOn ? "begins" : "ends")", metadata: act.metadata)
+            events.emit(
+                .maintenance, "maintenance of peer \(peer) \(isOn ? "begins" : "ends")",
+                act.details.merging(["peer": .integer(Int64(peer.value)), "on": .bool(isOn)]) { _, new in new })
         case .transfer(let peer, let act):
             logger.notice("leadership is to go to peer \(peer)", metadata: act.metadata)
+            events.emit(
+                .transfer, "leadership is to go to peer \(peer)",
+                act.details.merging(["peer": .integer(Int64(peer.value))]) { _, new in new })
         case .leads, .transferFailed, nil: break
         }
     }
 }
 
+// MARK: - Events
+
+extension Node {
+    /// What happened to this peer's part in the group.
+    func tell(_ note: Note) {
+        func term(_ term: Term) -> JSONValue { .integer(Int64(clamping: term)) }
+        let id = settings.raft.id
+        switch note {
+        case .becameLeader(let number):
+            events.emit(.role, "peer \(id) leads", ["term": term(number), "leader_id": .integer(Int64(id.value))])
+        case .lostLeadership(let number, let reason):
+            events.emit(.role, "peer \(id) leads no more: \(reason.text)", ["term": term(number)])
+        case .leaderChanged(let peer, let number):
+            // Of its own leadership there is word already.
+            if peer == id { return }
+            events.emit(
+                .role, peer.map { "peer \(id) follows peer \($0)" } ?? "peer \(id) knows no leader",
+                ["term": term(number), "leader_id": .integer(peer.map { Int64($0.value) } ?? -1)])
+        case .leaseAcquired(let number): events.emit(.lease, "peer \(id) holds the lease", ["term": term(number)])
+        case .transferEnded(let peer, let outcome):
+            events.emit(
+                .transfer, "transfer to peer \(peer): \(outcome.text)", ["peer": .integer(Int64(peer.value))])
+        case .voteGained(let number):
+            events.emit(.peer, "the vote of peer \(id) counts from term \(number) on", ["term": term(number)])
+        case .writesLost:
+            events.emit(.peer, "the data of peer \(id) has lost writes: it has no vote until it has caught up")
+        }
+    }
+
+    func tellCommit(_ entry: Entry) {
+        guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return }
+        events.emit(
+            .commit, "block \(header.number) is committed",
+            [
+                "index": .integer(Int64(clamping: entry.index)), "term": .integer(Int64(clamping: entry.term)),
+                "block_num": .integer(Int64(header.number)), "block_id": .string(header.id.hex),
+            ])
+    }
+
+    func tell(_ change: RegionChange, _ words: String, _ entry: Entry) {
+        let details: [String: JSONValue] = [
+            "epoch": .integer(Int64(clamping: change.epoch)), "state": .string(change.activity.description),
+            "paused": .bool(change.isPaused), "index": .integer(Int64(clamping: entry.index)),
+        ]
+        events.emit(.region, words, (change.act?.details ?? [:]).merging(details) { _, new in new })
+    }
+}
+
 extension OperatorAct {
+    var details: [String: JSONValue] {
+        [
+            "operation": .string(operation), "who": .string(who), "from": .string(from), "reason": .string(reason),
+        ]
+    }
+
     var metadata: Logger.Metadata {
         ["operation": "\(operation)", "who": "\(who)", "from": "\(from)", "reason": "\(reason)"]
     }

@@ -1,0 +1,110 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import API
+import HTTP
+import NIOCore
+import Raft
+
+/// Tells what happens: to the readers of the stream `events`, and to the command `on_change`.
+final class EventStreams {
+    /// Readers at a time.
+    static let most = 64
+    /// A word now and then, so that a reader that is gone is noticed, and one that waits knows that we live.
+    static let heartbeat = TimeAmount.seconds(15)
+
+    private let eventLoop: any EventLoop
+    private let region: String
+    private let peer: Int
+    private let hook: ChangeHook?
+    private(set) var log: EventLog
+    private var readers: [(writer: StreamWriter, types: Set<EventType>?)] = []
+    private var isBeating = false
+
+    init(eventLoop: any EventLoop, region: String, peer: PeerID, session: UInt64, hook: ChangeHook?) {
+        self.eventLoop = eventLoop
+        self.region = region
+        self.peer = peer.value
+        self.hook = hook
+        log = EventLog(session: session)
+    }
+
+    func emit(_ type: EventType, _ message: String, _ details: [String: JSONValue] = [:]) {
+        let event = log.add { id in
+            EventDocument(
+                id: id, at: UTCInstant(unixMilliseconds: Clock.unixMilliseconds()), type: type, region: region,
+                peer: peer, message: message, details: details)
+        }
+        if let hook, type != .commit, type != .peer { hook.run(event) }
+        guard !readers.isEmpty else { return }
+        let frame = Self.frame(event)
+        for reader in readers where reader.types?.contains(type) ?? true { reader.writer.send(frame) }
+    }
+
+    /// - Parameters:
+    ///   - lastID: the event that the reader had last; nil for what comes from now on.
+    ///   - types: nil for all.
+    func response(after lastID: String?, types: Set<EventType>?) -> Response {
+        guard readers.count < Self.most else {
+            return .error(.overloaded, message: "\(Self.most) readers of events are there already")
+        }
+        let headers: [(String, String)] = [
+            ("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no"),
+        ]
+        return .stream(on: eventLoop, headers: .init(headers)) { [self] writer in
+            readers.append((writer, types))
+            writer.closed.assumeIsolated().whenComplete { [weak self] _ in
+                self?.readers.removeAll { $0.writer === writer }
+            }
+            beat()
+            guard let lastID else {
+                writer.send(": events from \(log.lastID) on\n\n")
+                return
+            }
+            let (events, someAreMissing) = log.since(lastID)
+            if someAreMissing { writer.send(Self.frame(missed(before: events.first))) }
+            for event in events where types?.contains(event.type) ?? true { writer.send(Self.frame(event)) }
+        }
+    }
+
+    private func missed(before next: EventDocument?) -> EventDocument {
+        EventDocument(
+            id: next?.id ?? log.lastID, at: UTCInstant(unixMilliseconds: Clock.unixMilliseconds()), type: .missed,
+            region: region, peer: peer,
+            message: "events before this one are not kept any more, or were told by an earlier run of this peer",
+            details: [:])
+    }
+
+    private static func frame(_ event: EventDocument) -> ByteBuffer {
+        let json = String(decoding: event.json(), as: UTF8.self)
+        return ByteBuffer(string: "id: \(event.id)\nevent: \(event.type.rawValue)\ndata: \(json)\n\n")
+    }
+
+    private func beat() {
+        guard !isBeating else { return }
+        isBeating = true
+        eventLoop.assumeIsolated().scheduleTask(in: Self.heartbeat) { [weak self] in
+            guard let self else { return }
+            isBeating = false
+            for reader in readers { reader.writer.send(":\n\n") }
+            if !readers.isEmpty { beat() }
+        }
+    }
+}
+
+extension NodeAPI {
+    /// `events`: `?types=role,region` for some; `Last-Event-ID`, or `?after=`, to go on.
+    func events(_ request: Request) -> EventLoopFuture<Response> {
+        var types: Set<EventType>?
+        if let text = request.query["types"] {
+            let words = text.split(separator: ",").map { EventType(rawValue: String($0)) }
+            let unknown = words.filter { !EventType.known.contains($0) }
+            guard unknown.isEmpty, !words.isEmpty else {
+                let known = EventType.known.map(\.rawValue).joined(separator: ", ")
+                return malformed("types= takes some of \(known)")
+            }
+            types = Set(words)
+        }
+        let after = request.headers.first(name: "last-event-id") ?? request.query["after"]
+        return answer(node.events.response(after: after, types: types))
+    }
+}
