@@ -438,14 +438,17 @@ _prodha_maintenance() {
 
 _prodha_validate() {
     repeating_flags=()
-    non_repeating_flags=(--version -h --help)
+    non_repeating_flags=(--live --version -h --help)
     repeating_options=()
-    non_repeating_options=(--self --output -o)
+    non_repeating_options=(--self --timeout --output -o)
     __prodha_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--self')
+        return
+        ;;
+    '--timeout')
         return
         ;;
     '--output'|'-o')

@@ -37,8 +37,14 @@ public struct StatusDocument: Document {
         public var api: String
         public var version: String
         public var uptimeMS: Milliseconds
+        /// What its clock says at this moment. Null from a peer that does not say.
+        @Nullable public var time: UTCInstant?
 
-        public init(id: Int, region: String, address: String, api: String, version: String, uptimeMS: Milliseconds) {
+        public init(
+            id: Int, region: String, address: String, api: String, version: String, uptimeMS: Milliseconds,
+            time: UTCInstant? = nil
+        ) {
+            self.time = time
             self.id = id
             self.region = region
             self.address = address
@@ -48,7 +54,7 @@ public struct StatusDocument: Document {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case id, region, address, api, version
+            case id, region, address, api, version, time
             case uptimeMS = "uptime_ms"
         }
     }

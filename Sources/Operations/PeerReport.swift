@@ -40,6 +40,14 @@ public struct PeerAnswer: Hashable, Sendable {
     /// From asking to the whole answer, connecting included.
     public var roundTrip: Milliseconds
 
+    /// By how much the peer's clock is ahead of this machine's, in milliseconds, give or take half the round trip; nil when
+    /// it does not say.
+    public var clockOffset: Double? {
+        status.peer.time.map {
+            Double($0.unixMilliseconds) - (Double(at.unixMilliseconds) - roundTrip.value / 2)
+        }
+    }
+
     public init(status: StatusDocument, at: UTCInstant, roundTrip: Milliseconds) {
         self.status = status
         self.at = at

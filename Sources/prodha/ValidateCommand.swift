@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import FoundationEssentials
 import Node
+import Operations
 
 struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,8 +10,10 @@ struct ValidateCommand: ParsableCommand {
         abstract: "Check configuration files.",
         discussion: """
             Prints every finding at once, as file:line:column, with a suggestion. Several files are compared, too: those of \
-            one region must agree on its peers and quorum, those of several on each other. \
-            Exit codes: 0 no errors (there may be warnings), 78 errors.
+            one region must agree on its peers and quorum, those of several on each other. With --live the peers that run \
+            are compared with the files and with each other. \
+            Exit codes: 0 no errors (there may be warnings), 78 errors; with --live also 2 something that runs differs, \
+            69 no peer of a region reachable.
             """)
 
     @Argument(help: ArgumentHelp("Configuration files, JSON or YAML.", valueName: "file"))
@@ -19,57 +22,94 @@ struct ValidateCommand: ParsableCommand {
     @Option(name: .customLong("self"), help: ArgumentHelp("Check for this peer's id.", valueName: "id"))
     var selfID: Int?
 
+    @Flag(name: .long, help: "Compare what runs with the files.")
+    var live = false
+
+    @Option(
+        name: .long, help: ArgumentHelp("With --live, how long each peer may take: 2, 2s or 500ms.", valueName: "time"))
+    var timeout = Timeout(milliseconds: 2000)
+
     @Option(name: .shortAndLong, help: "How to print the findings.")
     var output = ListFormat.table
 
     enum ListFormat: String, ExpressibleByArgument, CaseIterable { case table, json }
 
     func run() throws {
-        var findings: [Diagnostic] = []
-        var hasErrors = false
-        var results: [LoadResult] = []
-        for file in files {
-            let result = ConfigurationLoader.load(
-                file: file, overrides: .init(selfID: selfID), environment: ProcessEnvironment.all,
+        let environment = ProcessEnvironment.all
+        let results = files.map { file in
+            ConfigurationLoader.load(
+                file: file, overrides: .init(selfID: selfID), environment: environment,
                 tlsCheck: TLSFilesCheck.check)
-            results.append(result)
-            var found = result.diagnostics
-            if let configuration = result.configuration, let reason = Daemon.unsupported(in: configuration) {
-                found.append(Diagnostic(severity: .error, file: file, line: 1, column: 1, key: "api", message: reason))
-            }
-            let errors = found.count { $0.severity == .error }
-            findings += found
-            hasErrors = hasErrors || errors > 0
-            if output == .table {
-                for finding in found { print(finding) }
-                let warnings = found.count - errors
-                if errors == 0 {
-                    print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : ""))
-                }
-                if errors > 0 { print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))") }
-            }
         }
+        let found = zip(files, results).map { findings($0, $1) }
         let across = CrossCheck.findings(results, areForTheirPeers: selfID == nil)
-        findings += across
-        hasErrors = hasErrors || across.contains { $0.severity == .error }
-        if output == .table, files.count > 1 {
-            for finding in across { print(finding) }
-            let errors = across.count { $0.severity == .error }
-            let warnings = Self.count(across.count - errors, "warning")
-            let loaded = results.count { $0.configuration != nil }
-            print(
-                loaded < files.count
-                    ? "\(loaded) of \(files.count) files could be compared: \(Self.count(errors, "error")), \(warnings)"
-                    : across.isEmpty
-                        ? "the \(files.count) files agree"
-                        : "the \(files.count) files compared: \(Self.count(errors, "error")), \(warnings)")
+        let checks = live ? liveChecks(results, environment) : []
+        switch output {
+        case .table:
+            for (file, findings) in zip(files, found) { show(file, findings) }
+            if files.count > 1 { show(across, loaded: results.count { $0.configuration != nil }) }
+            for check in checks { show(check) }
+        case .json: try show((found + [across]).flatMap { $0 }, checks)
         }
-        if output == .json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(findings), as: UTF8.self))
+        if (found + [across]).joined().contains(where: { $0.severity == .error }) { throw ExitCode.badConfiguration }
+        if checks.contains(where: { !$0.isReachable }) { throw ExitCode.unreachable }
+        if checks.contains(where: { $0.exitCode != 0 }) { throw ExitCode.degraded }
+    }
+
+    private func findings(_ file: String, _ result: LoadResult) -> [Diagnostic] {
+        guard let configuration = result.configuration, let reason = Daemon.unsupported(in: configuration) else {
+            return result.diagnostics
         }
-        if hasErrors { throw ExitCode.badConfiguration }
+        return result.diagnostics
+            + [Diagnostic(severity: .error, file: file, line: 1, column: 1, key: "api", message: reason)]
+    }
+
+    /// One for each region, by its first file that says where its peers are.
+    private func liveChecks(_ results: [LoadResult], _ environment: [String: String]) -> [LiveCheck] {
+        var checks: [LiveCheck] = []
+        for (file, result) in zip(files, results) {
+            let forTools = ConfigurationLoader.load(file: file, environment: environment, purpose: .tool)
+            guard let directory = result.directory ?? forTools.directory,
+                !checks.contains(where: { $0.region == directory.regionName })
+            else { continue }
+            let token = environment["PRODHA_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
+            let inspector = Inspector(source: .directory(directory), timeout: timeout.duration, token: token)
+            checks.append(LiveCheck(directory, result.configuration, inspector.inspectAndWait()))
+        }
+        return checks
+    }
+
+    // MARK: - What is printed
+
+    private func show(_ file: String, _ findings: [Diagnostic]) {
+        for finding in findings { print(finding) }
+        let errors = findings.count { $0.severity == .error }
+        let warnings = findings.count - errors
+        if errors > 0 { return print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))") }
+        print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : ""))
+    }
+
+    private func show(_ across: [Diagnostic], loaded: Int) {
+        for finding in across { print(finding) }
+        let errors = across.count { $0.severity == .error }
+        let numbers = "\(Self.count(errors, "error")), \(Self.count(across.count - errors, "warning"))"
+        if loaded < files.count { return print("\(loaded) of \(files.count) files could be compared: \(numbers)") }
+        print(across.isEmpty ? "the \(files.count) files agree" : "the \(files.count) files compared: \(numbers)")
+    }
+
+    private func show(_ check: LiveCheck) {
+        for finding in check.findings { print("\(check.region): \(finding)") }
+        if !check.isReachable { return print("\(check.region): no peer gave a status") }
+        if check.findings.isEmpty { print("\(check.region): what runs is what the file says") }
+    }
+
+    private func show(_ findings: [Diagnostic], _ checks: [LiveCheck]) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let list = String(decoding: try encoder.encode(findings), as: UTF8.self)
+        guard live else { return print(list) }
+        let regions = checks.map { $0.document.json(.oneLine) }.joined(separator: ", ")
+        print("{\"schema_version\": 1, \"files\": \(list), \"live\": [\(regions)]}")
     }
 
     private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

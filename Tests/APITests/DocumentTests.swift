@@ -48,7 +48,7 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
             """
             {"schema_version": 1,
              "peer": {"id": 1, "region": "east", "address": "10.0.0.1:9000", "api": "10.0.0.1:10000", "version": "1.0",
-                      "uptime_ms": 12000},
+                      "uptime_ms": 12000, "time": null},
              "raft": {"role": "leader", "term": 7, "leader_id": 1, "commit_index": 120, "applied_index": 120,
                       "last_index": 120, "snapshot_index": 0, "quorum_size": 2,
                       "lease": {"held": true, "remaining_ms": 712, "expiry_ms": 750}},

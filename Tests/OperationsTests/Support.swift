@@ -30,6 +30,11 @@ struct Said {
     var headAge: Int64? = 400
     var uptime: Milliseconds = 93_000
     var version = "0.1.0"
+    /// By how many milliseconds its clock is ahead; nil: it does not say.
+    var clock: Int64?
+    var pause: ActDocument?
+    var maintenance: [StatusDocument.Maintenance]?
+    var leaseExpiry: Milliseconds = 750
     var nodeos: StatusDocument.Nodeos?
     /// Why the message queue cannot be consumed.
     var queueTrouble: String?
@@ -57,11 +62,11 @@ struct Said {
         return StatusDocument(
             peer: .init(
                 id: id, region: region, address: "10.0.0.\(id):8988", api: "http://10.0.0.\(id):9988", version: version,
-                uptimeMS: uptime),
+                uptimeMS: uptime, time: clock.map { UTCInstant(unixMilliseconds: at + $0) }),
             raft: .init(
                 role: role, term: term, leaderID: leader, commitIndex: commit, appliedIndex: applied ?? commit,
                 lastIndex: commit, snapshotIndex: 0, quorumSize: quorum,
-                lease: .init(held: holdsLease, remainingMS: leaseRest ?? (holdsLease ? 712 : 0), expiryMS: 750)),
+                lease: .init(held: holdsLease, remainingMS: leaseRest ?? (holdsLease ? 712 : 0), expiryMS: leaseExpiry)),
             peers: members.filter { $0 != id }.map { other in
                 .init(
                     id: other, address: "10.0.0.\(other):8988", connected: !cutOff.contains(other),
@@ -69,13 +74,13 @@ struct Said {
                     state: cutOff.contains(other) ? .unreachable : .replicating)
             },
             production: .init(
-                regionActive: active, epoch: epoch, paused: paused, canProduce: can, reason: reason,
+                regionActive: active, epoch: epoch, paused: paused, pause: pause, canProduce: can, reason: reason,
                 head: head.map { number in
                     .init(
                         blockNum: number, blockID: headID,
                         committedAt: headAge.map { UTCInstant(unixMilliseconds: at - $0) })
                 }),
-            nodeos: nodeos, transactions: queueTrouble.map { .failing($0) })
+            maintenance: maintenance, nodeos: nodeos, transactions: queueTrouble.map { .failing($0) })
     }
 
     var report: PeerReport {
