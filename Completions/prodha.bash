@@ -232,9 +232,9 @@ _prodha_status() {
 
 _prodha_log() {
     repeating_flags=()
-    non_repeating_flags=(--follow -f --no-color --version -h --help)
+    non_repeating_flags=(--follow -f --incident --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--from --to -n --limit --region --of --data-dir --config --peer --timeout --output -o)
+    non_repeating_options=(--from --to -n --limit --region --of --data-dir --since --config --peer --timeout --output -o)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -255,6 +255,9 @@ _prodha_log() {
         return
         ;;
     '--data-dir')
+        return
+        ;;
+    '--since')
         return
         ;;
     '--config')

@@ -35,6 +35,28 @@ public struct EventDocument: Document {
     }
 }
 
+/// The answer of `events?once=true`: what is kept, and no stream.
+public struct EventsDocument: Document {
+    public var schemaVersion = SchemaVersion.current
+    /// Of the newest event that there is; for the next question.
+    public var lastID: String
+    /// Some events before these are not kept any more.
+    public var missed: Bool
+    public var events: [EventDocument]
+
+    public init(lastID: String, missed: Bool, events: [EventDocument]) {
+        self.lastID = lastID
+        self.missed = missed
+        self.events = events
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case missed, events
+        case schemaVersion = "schema_version"
+        case lastID = "last_id"
+    }
+}
+
 /// What kind of thing happened.
 public enum EventType: Word {
     /// This peer leads, leads no more, or another one is known to lead.

@@ -52,6 +52,9 @@ struct EventLog {
         return (events, number == nil || start < dropped)
     }
 
+    /// All that is kept.
+    var all: (events: [EventDocument], someAreMissing: Bool) { since(id(0)) }
+
     /// The id of the newest event.
     var lastID: String { id(last) }
 }

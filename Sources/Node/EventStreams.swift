@@ -92,7 +92,7 @@ final class EventStreams {
 }
 
 extension NodeAPI {
-    /// `events`: `?types=role,region` for some; `Last-Event-ID`, or `?after=`, to go on.
+    /// `events`: `?types=role,region` for some; `Last-Event-ID`, or `?after=`, to go on; `?once=true` for what is kept.
     func events(_ request: Request) -> EventLoopFuture<Response> {
         var types: Set<EventType>?
         if let text = request.query["types"] {
@@ -105,6 +105,15 @@ extension NodeAPI {
             types = Set(words)
         }
         let after = request.headers.first(name: "last-event-id") ?? request.query["after"]
+        if request.query["once"] == "true" {
+            let log = node.events.log
+            let (events, missed) = after.map { log.since($0) } ?? log.all
+            return answer(
+                .document(
+                    EventsDocument(
+                        lastID: log.lastID, missed: missed,
+                        events: events.filter { types?.contains($0.type) ?? true })))
+        }
         return answer(node.events.response(after: after, types: types))
     }
 }

@@ -257,6 +257,9 @@ final class Node {
         counters.entriesApplied += 1
         if case .refused(let refusal) = applied {
             counters.entriesRefused += 1
+            events.emit(
+                .commit, "entry \(entry.index), \(entry.kind.name), did not fit and changed nothing: \(refusal)",
+                ["index": .integer(Int64(clamping: entry.index)), "term": .integer(Int64(clamping: entry.term))])
             logger.warning(
                 "an entry that did not fit changed nothing",
                 metadata: ["index": "\(entry.index)", "kind": "\(entry.kind.name)", "reason": "\(refusal)"])

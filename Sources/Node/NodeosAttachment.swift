@@ -270,6 +270,9 @@ final class NodeosAttachment {
             driver?.notCommitted(block.id)
             guard lastRefused != block.id else { return }
             lastRefused = block.id
+            node.events.emit(
+                .nodeos, "nodeos's block \(block.number) was not committed: \(refusal.name)",
+                ["block_num": .integer(Int64(block.number)), "block_id": .string(block.id.hex)])
             node.logger.warning(
                 "nodeos's block \(block.number) was not committed: \(refusal.name)",
                 metadata: ["id": "\(block.id.hex)"])

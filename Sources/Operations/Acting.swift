@@ -310,7 +310,7 @@ public final class ActRunner: Sendable {
                 .init("head_block_num", Tree(document.head.map { UInt64($0.blockNum) })),
             ]
             guard document.changed else {
-                let pause = region.pause.map { "; \($0.words)" } ?? ""
+                let pause = region.pause.map { "; \($0.words())" } ?? ""
                 return run.outcome(
                     .unchanged, "\(region.label) \(state) already (epoch \(document.epoch))\(pause); nothing was done",
                     facts)
@@ -462,9 +462,9 @@ extension RegionView {
 
 extension ActDocument {
     /// "by alice@bp1 at 12:00:00Z: new disk".
-    var words: String {
+    func words(isDated: Bool = true) -> String {
         let name = who.isEmpty ? from : who
-        return "by \(printable(name.isEmpty ? "somebody" : name)) at \(at)"
+        return "by \(printable(name.isEmpty ? "somebody" : name))" + (isDated ? " at \(at)" : "")
             + (reason.isEmpty ? "" : " (\(printable(reason)))")
     }
 }

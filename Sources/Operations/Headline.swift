@@ -45,7 +45,7 @@ extension RegionView {
             return id == leader.id ? (does, false) : ("\(does): peer \(id) still may, though \(leads) now", true)
         case .severalMayProduce: return ("\(label) may fork", false)
         case .standby: return (isCertain ? "\(label) is standby" : "\(label) is standby, as its peers here say", false)
-        case .paused: return ("\(label) is paused \(pause?.words ?? "by an operator")", false)
+        case .paused: return ("\(label) is paused \(pause?.words() ?? "by an operator")", false)
         case .waiting(.leaseWait, let rest):
             let time = rest.map { " \(span($0.value))" } ?? ""
             return ("\(cannot) yet: \(leads) and waits\(time) for an earlier lease", true)

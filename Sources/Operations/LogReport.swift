@@ -39,8 +39,8 @@ public struct LogReport: Sendable {
 
     private func line(_ entry: LogEntryDocument) -> String {
         let head = Self.right(entry.index, 8) + Self.right(entry.term, 7) + "  "
-        guard let width, width > head.count + 10 else { return head + entry.words + "\n" }
-        let lines = wrapped(entry.words, width: width - head.count)
+        guard let width, width > head.count + 10 else { return head + entry.words() + "\n" }
+        let lines = wrapped(entry.words(), width: width - head.count)
         let margin = String(repeating: " ", count: head.count)
         return lines.enumerated().map { ($0.offset == 0 ? head : margin) + $0.element + "\n" }.joined()
     }
@@ -58,7 +58,8 @@ public struct LogReport: Sendable {
 
 extension LogEntryDocument {
     /// The entry for people.
-    var words: String {
+    /// - Parameter isDated: with the time at which it was asked for.
+    func words(isDated: Bool = true) -> String {
         if let block {
             let id = printable(String(block.id.prefix(16)), limit: 16)
             return "block \(block.number) \(id) \(printable(block.producer, limit: 13)) \(block.timestamp) \(size) B"
@@ -66,10 +67,11 @@ extension LogEntryDocument {
         if let region {
             let base = region.base.map { ", from block \($0)" } ?? ""
             let state = printable(region.state, limit: 20) + (region.paused ? ", paused" : "")
-            return "region \(state) (epoch \(region.epoch))\(base)\(region.act.map { " " + $0.words } ?? "")"
+            return
+                "region \(state) (epoch \(region.epoch))\(base)\(region.act.map { " " + $0.words(isDated: isDated) } ?? "")"
         }
         if let operation {
-            let act = operation.act.map { " " + $0.words } ?? " at \(operation.at)"
+            let act = operation.act.map { " " + $0.words(isDated: isDated) } ?? (isDated ? " at \(operation.at)" : "")
             let outcome = operation.outcome.map { ": " + printable($0) } ?? ""
             let entry = HistoryEntry(
                 index: index, term: term, epoch: 0, at: nil, event: operation.event, peer: operation.peer)

@@ -24,7 +24,7 @@ public struct StatusScreen: Sendable {
             for alarm in region.alarms { lines += finding("ALARM: " + alarm, style.alarm) }
             for disagreement in region.disagreements { lines += finding(disagreement.sentence, style.yellow) }
             for peer in region.maintenance {
-                lines += wrapped("- peer \(peer.peer) is in maintenance, \(peer.act.words)", width: width, indent: 2)
+                lines += wrapped("- peer \(peer.peer) is in maintenance, \(peer.act.words())", width: width, indent: 2)
             }
             for concern in region.concerns { lines += finding(concern, style.yellow) }
         }

@@ -2,6 +2,19 @@ import ArgumentParser
 import Node
 import Operations
 
+/// A span of time on the command line: 30s, 10m, 2h, 1d.
+struct Span: ExpressibleByArgument {
+    let seconds: Int64
+
+    init?(argument: String) {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        guard let unit = argument.last.flatMap({ units[$0] }), let number = Int64(argument.dropLast()), number > 0,
+            number <= 1_000_000
+        else { return nil }
+        seconds = number * unit
+    }
+}
+
 struct LogCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log",
@@ -36,6 +49,13 @@ struct LogCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Read a stopped peer's data instead.", valueName: "directory"))
     var dataDir: String?
 
+    @Flag(name: .long, help: "One time line of what all peers tell: leaders, leases, operators, links, gaps.")
+    var incident = false
+
+    @Option(
+        name: .long, help: ArgumentHelp("With --incident, the last 30s, 10m or 2h alone.", valueName: "time"))
+    var since: Span?
+
     @OptionGroup var target: TargetOptions
 
     private static let tail: UInt64 = 50
@@ -47,6 +67,10 @@ struct LogCommand: ParsableCommand {
         if dataDir != nil, follow || peer != nil || region != nil {
             throw ValidationError("--data-dir goes with --from, --to and --limit alone")
         }
+        if incident, follow || peer != nil || dataDir != nil || from != nil || to != nil || limit != nil {
+            throw ValidationError("--incident goes with --since and --region alone")
+        }
+        if since != nil, !incident { throw ValidationError("--since goes with --incident") }
         if follow, to != nil { throw ValidationError("--follow has no end, so --to makes no sense") }
     }
 
@@ -56,6 +80,7 @@ struct LogCommand: ParsableCommand {
         var report = LogReport(
             format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
             width: terminal.kind == .none ? nil : terminal.width)
+        if incident { return try showIncident(terminal, environment) }
         if let dataDir { return try readOffline(dataDir, &report) }
         let range = LogRange(from: from, to: to, limit: limit ?? (from == nil ? Self.tail : nil))
         let feed = LogFeed(try target.inspector(environment: environment))
@@ -68,6 +93,18 @@ struct LogCommand: ParsableCommand {
         } catch let failure as LogFeed.Failure {
             throw target.failure(failure.name, "\(failure)", failure.exitCode)
         }
+    }
+
+    private func showIncident(_ terminal: Terminal, _ environment: [String: String]) throws {
+        let runner = ActRunner(try target.inspector(environment: environment))
+        guard let incident = runner.incident(region: region, lastSeconds: since?.seconds) else {
+            throw target.failure("unknown_region", "there is no region \(region ?? "")", ExitCode.usage.rawValue)
+        }
+        let report = IncidentReport(
+            format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
+            width: terminal.width)
+        try target.print(report.text(incident))
+        if incident.clocks.isEmpty, incident.items.isEmpty { throw ExitCode.unreachable }
     }
 
     private func readOffline(_ directory: String, _ report: inout LogReport) throws {

@@ -164,13 +164,59 @@ extension Acceptance {
             }
         }
 
+        /// What all peers tell of a leader's death and of what an operator did then, in one order.
+        @Test func anIncidentIsOneTimeLine() async throws {
+            try await withCluster { cluster in
+                try await cluster.start()
+                let file = cluster.peers[0].configurationFile.path
+                let first = try await cluster.leader()
+                try await cluster.underLoad { load in
+                    try await load.advances()
+                    try await first.kill()
+                    try await load.advances()
+                    let moved = try await Program.run(
+                        ["transfer", "--config", file, "--reason", "the drill", "--timeout", "500ms"],
+                        in: cluster.directory)
+                    try #require(moved.ending == .exit(0), "\(moved)")
+                    try await load.advances()
+                }
+                let told = try await run(cluster, ["--incident", "-o", "json"])
+                try #require(told.ending == .exit(0), "\(told)")
+                let json = try JSON(parsing: Array(told.output.utf8))
+                let items = try #require(json["items"]?.array)
+                let terms = items.compactMap { $0["term"]?.int }
+                try #require(terms == terms.sorted() && terms.count == items.count, "\(told)")
+                let entries = items.compactMap { $0["index"]?.int }
+                try #require(entries == entries.sorted() && Set(entries).count == entries.count, "\(told)")
+                func place(_ peer: Int?, _ words: String) throws -> Int {
+                    try #require(
+                        items.firstIndex { $0["peer"]?.int == peer && $0["what"]?.string?.hasPrefix(words) == true },
+                        "nothing of \(words): \(told)")
+                }
+                let now = try await cluster.leader()
+                let between = try #require(cluster.running.first { $0 !== now })
+                // Dead, seen by the one that follows, led by the other, moved by the operator.
+                let leads = try place(between.id, "peer \(between.id) leads")
+                let drill = try place(nil, "transfer to peer \(now.id) by")
+                let end = try place(now.id, "peer \(now.id) leads")
+                try #require(
+                    try place(nil, "peer \(first.id) leads") < leads && leads < drill && drill < end, "\(told)")
+                _ = try place(now.id, "the link to peer \(first.id) is down")
+                try #require(json["notes"]?.text.contains("peer \(first.id) tells nothing") == true, "\(told)")
+                try #require(json["clocks"]?.array?.count == 2, "\(told)")
+                let recent = try await run(cluster, ["--incident", "--since", "1s", "-o", "tsv"])
+                try #require(recent.output.split(separator: "\n").count < items.count, "\(recent)")
+            }
+        }
+
         @Test func wrongUseIsTold() async throws {
             try await withCluster(.calm) { cluster in
                 try await cluster.start()
                 let file = cluster.peers[0].configurationFile.path
                 for arguments in [
                     ["--from", "0"], ["--from", "5", "--to", "4"], ["-n", "0"], ["-f", "--to", "9"],
-                    ["--data-dir", "x", "-f"], ["--region", "nowhere"], ["--of", "9"], ["--from", "x"],
+                    ["--data-dir", "x", "-f"], ["--incident", "-f"], ["--since", "5m"], ["--incident", "--since", "5"],
+                    ["--region", "nowhere"], ["--of", "9"], ["--from", "x"],
                 ] {
                     let finished = try await Program.run(
                         ["log", "--config", file] + arguments, in: cluster.directory)
