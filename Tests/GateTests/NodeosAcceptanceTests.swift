@@ -174,7 +174,7 @@ struct NodeosAcceptanceTests {
             try await first.until("it says so") {
                 $0.condition == .diverged(own) && $0.production == .paused && $0.distance == 0
             }
-            try await eventually("not well any more", within: .seconds(5)) { try await !first.isWell() }
+            try await eventually("not well any more") { try await !first.isWell() }
             #expect(try await a.info().head == own)
             try await first.commit(Array(others.dropFirst()))
             try await first.until("a took the group's blocks") { $0.condition == .well }
@@ -200,14 +200,14 @@ struct NodeosAcceptanceTests {
             #expect(try await guarded.proposed().first?.bytes == blocks.last)
             #expect(try await guarded.status().production != .resumed)
             try await guarded.commit(Array(blocks.suffix(1)))
-            try await guarded.until("it produces", within: .seconds(5)) { $0.isReadyToProduce }
+            try await guarded.until("it produces") { $0.isReadyToProduce }
             try await eventually("a block") { try await nodeos.info().head.number > head.number }
             try await guarded.confirm(7)
             try await eventually("the head is told") { try await guarded.answer(to: 7) != nil }
             // The lease is lost: signatures are refused, then it pauses.
             try await nodeos.loop.submit { nodeos.maySign = { false } }.get()
             try await guarded.mayProduce(false)
-            try await guarded.until("it is known to be paused", within: .seconds(5)) { $0.production == .paused }
+            try await guarded.until("it is known to be paused") { $0.production == .paused }
             let requests = try await nodeos.loop.submit { nodeos.requests }.get()
             try await guarded.commit([])
             try await Task.sleep(for: .milliseconds(700))
@@ -224,19 +224,19 @@ struct NodeosAcceptanceTests {
             try await guarded.commit(blocks)
             try await guarded.until("well") { $0.condition == .well && $0.production == .paused }
             nodeos.process.send(SIGSTOP)
-            try await guarded.until("it stands still", within: .seconds(3)) {
+            try await guarded.until("it stands still") {
                 if case .unreachable(let why) = $0.condition { why.contains("no whole answer") } else { false }
             }
             try await guarded.confirm(1)
-            try await eventually("no head", within: .seconds(3)) { try await guarded.answer(to: 1) == .some(nil) }
-            try await eventually("not well", within: .seconds(5)) { try await !guarded.isWell() }
+            try await eventually("no head") { try await guarded.answer(to: 1) == .some(nil) }
+            try await eventually("not well") { try await !guarded.isWell() }
             nodeos.process.send(SIGCONT)
-            try await guarded.until("well again", within: .seconds(5)) {
+            try await guarded.until("well again") {
                 $0.condition == .well && $0.production == .paused
             }
             // A clean restart.
             try await nodeos.process.terminate()
-            try await guarded.until("gone", within: .seconds(3)) {
+            try await guarded.until("gone") {
                 if case .unreachable(let why) = $0.condition { why.contains("cannot connect") } else { false }
             }
             try await nodeos.start()
@@ -244,7 +244,7 @@ struct NodeosAcceptanceTests {
             // Killed: it does not start again, and what to do about it is said.
             try await nodeos.process.kill()
             try await nodeos.start()
-            try await guarded.until("what to do is said", within: .seconds(5)) {
+            try await guarded.until("what to do is said") {
                 if case .unreachable(let why) = $0.condition { why.contains("--replay-blockchain") } else { false }
             }
             await guarded.stop()
@@ -258,7 +258,7 @@ struct NodeosAcceptanceTests {
             try await guarded.commit(Array(RecordedBlocks.packed.prefix(3)))
             let chain = try await nodes[0].info().chainID
             try await guarded.until("it is the wrong chain") { $0.condition == .wrongChain(chain) }
-            try await eventually("not well", within: .seconds(5)) { try await !guarded.isWell() }
+            try await eventually("not well") { try await !guarded.isWell() }
             #expect(try await nodes[0].call(.isPaused) == .isPaused(false))
             await guarded.stop()
         }

@@ -73,8 +73,16 @@ final class NodeosProcess: @unchecked Sendable {
         }.get()
     }
 
+    /// Asks on while nodeos takes longer than the client waits: asking twice does no harm, and this machine may be busy.
     func call(_ request: NodeosRequest) async throws -> NodeosAnswer {
-        try await loop.flatSubmit { self.client.call(request) }.get()
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            do {
+                return try await loop.flatSubmit { self.client.call(request) }.get()
+            } catch HTTPClientError.noAnswer where ContinuousClock.now < deadline {
+                continue
+            }
+        }
     }
 
     func info() async throws -> NodeosInfo {
