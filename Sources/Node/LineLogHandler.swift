@@ -3,6 +3,24 @@ import Glibc
 import Logging
 import NIOConcurrencyHelpers
 
+extension Unicode.Scalar {
+    /// No part of a line of text.
+    var breaksLines: Bool {
+        switch properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+
+    /// What a terminal or a log would act on.
+    var isControl: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
+        default: false
+        }
+    }
+}
+
 /// Log lines for people and journald, on standard error: time in UTC, level, message, then the values.
 public struct LineLogHandler: LogHandler {
     public var metadata: Logger.Metadata = [:]
@@ -21,7 +39,13 @@ public struct LineLogHandler: LogHandler {
             + event.message.description
         let values = metadata.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in values.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
-        Self.output.withLockedValue { $0.write(line) }
+        Self.output.withLockedValue { $0.write(Self.onOneLine(line)) }
+    }
+
+    /// What others wrote, an operator's reason or nodeos's words, must not look like a line of ours.
+    static func onOneLine(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: \.isControl) else { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.isControl ? "?" : $0 }))
     }
 
     /// Standard error. A reader that does not keep up must not hold the consensus loop: then lines are dropped and

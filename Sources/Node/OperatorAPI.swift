@@ -40,6 +40,10 @@ extension NodeAPI {
         ] where (text?.utf8.count ?? 0) > most {
             throw MalformedDocument(what: "\(name) is over \(most) bytes")
         }
+        let texts = [body.operation, body.who, body.reason].compactMap { $0 }
+        if texts.contains(where: { $0.unicodeScalars.contains(where: \.breaksLines) }) {
+            throw MalformedDocument(what: "operation, who and reason are each one line of text")
+        }
         if body.operation == "" { throw MalformedDocument(what: "operation is empty") }
         var random = SystemRandomNumberGenerator()
         let act = OperatorAct(
@@ -87,6 +91,10 @@ extension NodeAPI {
             return answer(refused(.doesNotFit(.epochChanged(region.epoch))))
         }
         if region.isPaused == isPaused { return answer(.document(node.region(changed: false, index: nil))) }
+        // The first state of a region is where its chain begins, not what an operator says.
+        guard region.epoch > 0 else {
+            return answer(.error(.busy, message: "the group has not begun yet", details: leader))
+        }
         let change = RegionChange(
             expects: region.epoch, epoch: region.epoch + 1, activity: region.activity, isPaused: isPaused, act: act)
         let bound = NIOLoopBound(self, eventLoop: node.eventLoop)

@@ -75,7 +75,9 @@ public final class LogFeed: Sendable {
         _ range: LogRange, region: String?, peer: PeerName?, follows: Bool, note: (String) -> Void,
         body: ([LogEntryDocument]) throws -> Void
     ) throws {
-        var (teller, firstPage) = try choose(region, peer, range)
+        var teller: Teller
+        var firstPage: LogDocument?
+        (teller, firstPage) = try choose(region, peer, range)
         var next = range.from
         var left = range.limit
         if range.from == nil { left = follows ? nil : range.limit }
@@ -123,7 +125,7 @@ public final class LogFeed: Sendable {
     }
 
     /// The leader if it answers, then whoever has most of the log; with the first page as proof.
-    private func choose(_ region: String?, _ peer: PeerName?, _ range: LogRange) throws -> (Teller, LogDocument?) {
+    private func choose(_ region: String?, _ peer: PeerName?, _ range: LogRange) throws -> (Teller, LogDocument) {
         let view = ClusterView(inspector.inspectAndWait())
         guard let region = view.region(named: region) else { throw Failure.unknownRegion(region ?? "") }
         if let peer {
@@ -131,7 +133,12 @@ public final class LogFeed: Sendable {
                 throw Failure.unknownPeer(peer.text)
             }
             guard found.status != nil else { throw Failure.unreachable("\(found.name): \(found.failureText)") }
-            return (Teller(target: found.report.target, isLeader: found.isLeader), nil)
+            let teller = Teller(target: found.report.target, isLeader: found.isLeader)
+            do {
+                return (teller, try ask(teller, query(from: range.from, to: range.to, limit: range.limit)))
+            } catch {
+                throw Failure.unreachable("\(found.name): \(error)")
+            }
         }
         let tellers = region.peers.filter { $0.status != nil }.sorted {
             ($0.isLeader ? 1 : 0, $0.status?.raft.commitIndex ?? 0)

@@ -92,7 +92,7 @@ extension Acceptance {
         }
 
         @Test(arguments: [
-            #"{"operation":3}"#, #"{"operation":""}"#, #"{"reason":7}"#, "[]", "x",
+            #"{"operation":3}"#, #"{"reason":"two\nlines"}"#, #"{"operation":""}"#, #"{"reason":7}"#, "[]", "x",
             #"{"who":"\#(String(repeating: "w", count: 200))"}"#,
         ])
         func badBodiesAreRefusedAndChangeNothing(_ body: String) async throws {

@@ -46,3 +46,14 @@ import Testing
 private func == (
     a: (events: [EventDocument], someAreMissing: Bool), b: ([EventDocument], Bool)
 ) -> Bool { a.events == b.0 && a.someAreMissing == b.1 }
+
+@Suite struct LogLineTests {
+    /// A reason with a line break in it must not look like a line of ours.
+    @Test func whatOthersWroteStaysOnOneLine() {
+        #expect(
+            LineLogHandler.onOneLine("a reason=two\n2026-11-29 info leads\u{1b}[2J\u{2028}x")
+                == "a reason=two?2026-11-29 info leads?[2J?x")
+        #expect(LineLogHandler.onOneLine("ümlaut 👩‍👩‍👧") == "ümlaut 👩?👩?👧")
+        #expect(LineLogHandler.onOneLine("plain") == "plain")
+    }
+}
