@@ -62,19 +62,8 @@ public struct MalformedDocument: Error, Hashable, Sendable, CustomStringConverti
             what = "\(field(context.codingPath)): \(context.debugDescription)"
         default: what = "it cannot be read: \(error)"
         }
-        what = Self.printable(what)
-    }
-
-    /// What is wrong may quote the document: without what a terminal or a log would act on, and cut to 300 characters.
-    private static func printable(_ text: String) -> String {
-        var result = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars.prefix(300) {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: result.append("?")
-            default: result.append(scalar)
-            }
-        }
-        return String(result) + (text.unicodeScalars.count > 300 ? "..." : "")
+        // It may quote the document.
+        what = printable(what, limit: 300)
     }
 
     public var description: String { what }

@@ -12,7 +12,8 @@ import Raft
 /// It is never in the way: it has a thread of its own, one command runs at a time, each has a bounded time, and so many events
 /// wait at most; what is more is dropped, and that is said.
 final class ChangeHook: Sendable {
-    static let longest = 10
+    /// Of one command, in milliseconds.
+    static let longestMS = 10_000
     static let mostWaiting = 64
     /// Of what the command prints, that goes into the log.
     private static let mostOutput = 2048
@@ -24,15 +25,13 @@ final class ChangeHook: Sendable {
 
     private let command: [String]
     private let logger: Logger
-    private let longestMS: Int32
     private let shared = NIOLockedValueBox(Shared())
     private let isAwake = ConditionLock(value: false)
 
     /// - Parameter command: the program's path, and its arguments.
-    init(_ command: [String], logger: Logger, longestMS: Int32 = Int32(ChangeHook.longest) * 1000) {
+    init(_ command: [String], logger: Logger) {
         self.command = command
         self.logger = logger
-        self.longestMS = longestMS
         let argument = Unmanaged.passRetained(self)
         var thread = pthread_t()
         let code = pthread_create(
@@ -111,7 +110,7 @@ final class ChangeHook: Sendable {
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
         let words = said.isEmpty ? "" : "; it says: \(said)"
-        if !isOver { return "it was killed after \(longestMS) ms\(words)" }
+        if !isOver { return "it was killed after \(Self.longestMS) ms\(words)" }
         if status & 0x7f != 0 { return "it died of signal \(status & 0x7f)\(words)" }
         let code = status >> 8 & 0xff
         return code == 0 ? nil : "exit \(code)\(words)"
@@ -127,7 +126,7 @@ final class ChangeHook: Sendable {
     /// Until the command has closed its output, which is when it has ended, or its time is over.
     private func listen(_ descriptor: Int32) -> (String, isOver: Bool) {
         var said: [UInt8] = []
-        let deadline = Clock.now() + .milliseconds(longestMS)
+        let deadline = Clock.now() + .milliseconds(Self.longestMS)
         var buffer = [UInt8](repeating: 0, count: 1024)
         while true {
             let rest = (deadline - Clock.now()).inNanoseconds / 1_000_000

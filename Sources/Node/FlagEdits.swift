@@ -23,15 +23,16 @@ struct FlagEdits {
 
     mutating func forget(_ peer: PeerID) { reported[peer] = nil }
 
-    /// The other peers whose files ask for it.
-    func editors(of change: RegionChange) -> [PeerID] {
-        reported.filter { Self.asks($0.value, for: change) }.map(\.key)
+    /// The peers whose files ask for it, this one called `me`.
+    func editors(of change: RegionChange, me: PeerID) -> [PeerID] {
+        var edits = reported
+        edits[me] = record.edit
+        return edits.filter { Self.asks($0.value, isActive: change.activity == .active, epoch: change.expects) }
+            .map(\.key).sorted()
     }
 
-    func isEdited(for change: RegionChange) -> Bool { record.edit.map { Self.asks($0, for: change) } ?? false }
-
-    private static func asks(_ edit: FlagRecord.Edit, for change: RegionChange) -> Bool {
-        edit.epoch == change.expects && edit.isActive == (change.activity == .active)
+    private static func asks(_ edit: FlagRecord.Edit, isActive: Bool, epoch: UInt64) -> Bool {
+        edit.isActive == isActive && edit.epoch == epoch
     }
 
     /// The change of the region that a quorum of edited files asks for; nil when they ask for none.
@@ -39,7 +40,7 @@ struct FlagEdits {
         guard region.epoch > 0 else { return nil }
         let edits = reported.values + [record.edit].compactMap { $0 }
         for isActive in [true, false] {
-            let same = edits.count { $0.isActive == isActive && $0.epoch == region.epoch }
+            let same = edits.count { Self.asks($0, isActive: isActive, epoch: region.epoch) }
             let wanted: RegionActivity = isActive ? .active : .standby
             if same >= quorum && region.activity != wanted {
                 return RegionChange(

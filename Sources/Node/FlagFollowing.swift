@@ -45,12 +45,6 @@ extension Node {
     func followEditedFlags() {
         guard replica.raft.role == .leader, !replica.isShuttingDown else { return }
         guard var change = flags.change(of: replica.state.region, quorum: settings.raft.quorum) else { return }
-        let editors =
-            flags.editors(of: change).map(\.value) + (flags.isEdited(for: change) ? [settings.raft.id.value] : [])
-        change.act = OperatorAct(
-            operation: "files-\(change.epoch)", who: "configuration files",
-            from: "peers \(editors.sorted().map(String.init).joined(separator: ", "))",
-            reason: "is_active_raft_cluster was edited", at: Clock.unixMilliseconds())
         if change.activity == .active && settings.knowsOtherRegions {
             counters.flagActivationsRefused += 1
             if counters.flagActivationsRefused == 1 {
@@ -62,6 +56,11 @@ extension Node {
             }
             return
         }
+        let editors = flags.editors(of: change, me: settings.raft.id).map(\.description)
+        change.act = OperatorAct(
+            operation: "files-\(change.epoch)", who: "configuration files",
+            from: "peers \(editors.joined(separator: ", "))", reason: "is_active_raft_cluster was edited",
+            at: Clock.unixMilliseconds())
         // Beside nodeos a region begins where the chain is now, not where its own head was.
         if change.activity == .active, let attachment { return attachment.begin(with: change) }
         changeRegion(change)

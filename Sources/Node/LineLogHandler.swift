@@ -11,14 +11,6 @@ extension Unicode.Scalar {
         default: false
         }
     }
-
-    /// What a terminal or a log would act on.
-    var isControl: Bool {
-        switch properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
-        default: false
-        }
-    }
 }
 
 /// Log lines for people and journald, on standard error: time in UTC, level, message, then the values.
@@ -39,14 +31,12 @@ public struct LineLogHandler: LogHandler {
             + event.message.description
         let values = metadata.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in values.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
-        Self.output.withLockedValue { $0.write(Self.onOneLine(line)) }
+        let safe = Self.onOneLine(line)
+        Self.output.withLockedValue { $0.write(safe) }
     }
 
     /// What others wrote, an operator's reason or nodeos's words, must not look like a line of ours.
-    static func onOneLine(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: \.isControl) else { return text }
-        return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.isControl ? "?" : $0 }))
-    }
+    static func onOneLine(_ text: String) -> String { printable(text, limit: .max) }
 
     /// Standard error. A reader that does not keep up must not hold the consensus loop: then lines are dropped and
     /// counted.

@@ -118,6 +118,7 @@ final class Node {
     }
 
     /// Hands in a change and answers what became of it; after `longest` at the latest, as unknown then.
+    @discardableResult
     func change(_ change: Change, within longest: TimeAmount = .seconds(5)) -> EventLoopFuture<ChangeAnswer> {
         let ticket = nextTicket
         nextTicket += 1
@@ -267,11 +268,12 @@ final class Node {
         }
         switch entry.kind {
         case .block:
-            tellCommit(entry)
             counters.blocksCommitted += 1
             headChanged(appliedAt: Clock.unixMilliseconds())
-            if let attachment, let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
-                attachment.applied(entry.payload, BlockRef(header))
+            if let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
+                let block = BlockRef(header)
+                tell(block, entry)
+                attachment?.applied(entry.payload, block)
             }
             transactions.applied(entry.payload)
         case .region:

@@ -48,6 +48,11 @@ extension Node {
     /// By how many entries a peer may be behind and still become the leader on an operator's word.
     static let mostBehind: UInt64 = 20
 
+    /// Why none of these could, peer by peer; of those that could nothing is said.
+    func obstaclesToLeading(_ peers: [PeerID]) -> String {
+        peers.compactMap { peer in obstacleToLeading(peer).map { "peer \(peer): \($0)" } }.joined(separator: "; ")
+    }
+
     /// The peer that an operator who names none would choose.
     func successor() -> PeerID? {
         let able = Set(settings.raft.others.filter { obstacleToLeading($0) == nil })
@@ -77,9 +82,7 @@ extension Node {
     func recordFailedTransfer(_ outcome: TransferOutcome) {
         guard let operation = transferAsked, replica.raft.role == .leader else { return }
         if case .leaderIs = outcome { return }
-        change(
-            .record(.transferFailed(operation: operation, why: outcome.text, at: Clock.unixMilliseconds()))
-        ).whenSuccess { _ in }
+        change(.record(.transferFailed(operation: operation, why: outcome.text, at: Clock.unixMilliseconds())))
     }
 
     /// Once a term, by its leader.
@@ -87,16 +90,15 @@ extension Node {
         let raft = replica.raft
         guard raft.role == .leader, raft.term == term, recordedTerm < term else { return }
         recordedTerm = term
-        change(.record(.leads(raft.id, at: Clock.unixMilliseconds()))).whenSuccess { _ in }
+        change(.record(.leads(raft.id, at: Clock.unixMilliseconds())))
     }
 
     // MARK: - Maintenance
 
     /// A leader in maintenance leads only as long as nobody else can.
     func leaveLeadershipForMaintenance() {
-        let now = Clock.now()
         guard replica.raft.role == .leader, replica.isInMaintenance(replica.raft.id), !isHandingOver,
-            !replica.isShuttingDown, maintenanceHandOvers.isOver(now)
+            !replica.isShuttingDown, case let now = Clock.now(), maintenanceHandOvers.isOver(now)
         else { return }
         maintenanceHandOvers.start(now)
         guard let successor = successor() else {
@@ -111,9 +113,10 @@ extension Node {
         switch Record(encoded: entry.payload) {
         case .maintenance(let peer, let isOn, let act):
             if peer == replica.raft.id { maintenanceHandOvers.reset() }
-            logger.notice("maintenance of peer \(peer) \(isOn ? "begins" : "ends")", metadata: act.metadata)
+            let words = "maintenance of peer \(peer) \(isOn ? "begins" : "ends")"
+            logger.notice("\(words)", metadata: act.metadata)
             events.emit(
-                .maintenance, "maintenance of peer \(peer) \(isOn ? "begins" : "ends")",
+                .maintenance, words,
                 act.details.merging(["peer": .integer(Int64(peer.value)), "on": .bool(isOn)]) { _, new in new })
         case .transfer(let peer, let act):
             logger.notice("leadership is to go to peer \(peer)", metadata: act.metadata)
@@ -154,13 +157,12 @@ extension Node {
         }
     }
 
-    func tellCommit(_ entry: Entry) {
-        guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return }
+    func tell(_ block: BlockRef, _ entry: Entry) {
         events.emit(
-            .commit, "block \(header.number) is committed",
+            .commit, "block \(block.number) is committed",
             [
                 "index": .integer(Int64(clamping: entry.index)), "term": .integer(Int64(clamping: entry.term)),
-                "block_num": .integer(Int64(header.number)), "block_id": .string(header.id.hex),
+                "block_num": .integer(Int64(block.number)), "block_id": .string(block.id.hex),
             ])
     }
 

@@ -12,19 +12,19 @@ import Storage
 extension NodeAPI {
     func routeOperators(_ router: inout Router) {
         let api = self
-        func act(_ path: String, _ handler: @escaping (NodeAPI) -> (Request) -> EventLoopFuture<Response>) {
+        func act(_ path: String, _ handler: @escaping (Request) -> EventLoopFuture<Response>) {
             router.on([.POST], path) { request in
                 // A page in a browser can make others call it.
                 guard !request.isFromABrowser else {
                     return api.answer(.error(.forbidden, message: "this call is not for browsers"))
                 }
-                return handler(api)(request)
+                return handler(request)
             }
         }
-        act("/v1/prodha/region/pause") { api in { api.setPaused(true, $0) } }
-        act("/v1/prodha/region/resume") { api in { api.setPaused(false, $0) } }
-        act("/v1/prodha/maintenance") { api in { api.maintenance($0) } }
-        act("/v1/prodha/transfer") { api in { api.transfer($0) } }
+        act("/v1/prodha/region/pause") { api.setPaused(true, $0) }
+        act("/v1/prodha/region/resume") { api.setPaused(false, $0) }
+        act("/v1/prodha/maintenance", api.maintenance)
+        act("/v1/prodha/transfer", api.transfer)
         router.on([.GET, .POST], "/v1/prodha/history") { _ in api.answer(.document(api.node.history())) }
     }
 
@@ -51,6 +51,12 @@ extension NodeAPI {
             who: body.who ?? "", from: request.remoteAddress?.ipAddress ?? "", reason: body.reason ?? "",
             at: Clock.unixMilliseconds())
         return (body, act)
+    }
+
+    /// Why this peer cannot say what stands, nor change it; nil when it can.
+    private var notReady: Response? {
+        if node.replica.raft.role != .leader { return refused(.notLeader) }
+        return node.replica.hasCaughtUp ? nil : refused(.termNotApplied)
     }
 
     /// What was already done under the name that this request has.
@@ -84,8 +90,7 @@ extension NodeAPI {
         let act: OperatorAct
         do { (body, act) = try read(request, as: RegionRequest.self) } catch { return malformed("\(error)") }
         let region = node.replica.state.region
-        guard node.replica.raft.role == .leader else { return answer(refused(.notLeader)) }
-        guard node.replica.hasCaughtUp else { return answer(refused(.termNotApplied)) }
+        if let notReady { return answer(notReady) }
         if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
         if let expects = body.expects, expects != region.epoch {
             return answer(refused(.doesNotFit(.epochChanged(region.epoch))))
@@ -116,8 +121,7 @@ extension NodeAPI {
         do { (body, act) = try read(request, as: MaintenanceRequest.self) } catch { return malformed("\(error)") }
         let peer = PeerID(body.peer)
         let replica = node.replica
-        guard replica.raft.role == .leader else { return answer(refused(.notLeader)) }
-        guard replica.hasCaughtUp else { return answer(refused(.termNotApplied)) }
+        if let notReady { return answer(notReady) }
         guard node.settings.raft.peers.contains(peer) else {
             return answer(.error(.unknownPeer, message: "peer \(peer) is not in this group"))
         }
@@ -129,13 +133,8 @@ extension NodeAPI {
         }
         let others = node.settings.raft.peers.filter { $0 != peer && !replica.isInMaintenance($0) }
         guard !body.on || others.contains(where: { node.obstacleToLeading($0) == nil }) else {
-            let why = others.compactMap { other in node.obstacleToLeading(other).map { "peer \(other): \($0)" } }
-            return answer(
-                .error(
-                    .maintenanceRefused,
-                    message: "no other peer could lead: "
-                        + (why.isEmpty ? "all others are in maintenance" : why.joined(separator: "; ")),
-                    details: leader))
+            let why = others.isEmpty ? "all others are in maintenance" : node.obstaclesToLeading(others)
+            return answer(.error(.maintenanceRefused, message: "no other peer could lead: \(why)", details: leader))
         }
         let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
         return node.change(.record(.maintenance(peer, isOn: body.on, act))).flatMap { answer in
@@ -167,17 +166,11 @@ extension NodeAPI {
         let act: OperatorAct
         do { (body, act) = try read(request, as: TransferRequest.self) } catch { return malformed("\(error)") }
         let raft = node.replica.raft
-        guard raft.role == .leader else { return answer(refused(.notLeader)) }
-        guard node.replica.hasCaughtUp else { return answer(refused(.termNotApplied)) }
+        if let notReady { return answer(notReady) }
         if let item = earlier(act) { return answer(ended(item, act)) }
         guard let target = body.to.map({ PeerID($0) }) ?? node.successor() else {
-            let why = raft.settings.others.compactMap { other in
-                node.obstacleToLeading(other).map { "peer \(other): \($0)" }
-            }
-            return answer(
-                .error(
-                    .transferRefused, message: "no peer could take over: \(why.joined(separator: "; "))",
-                    details: leader))
+            let why = node.obstaclesToLeading(raft.settings.others)
+            return answer(.error(.transferRefused, message: "no peer could take over: \(why)", details: leader))
         }
         guard raft.settings.peers.contains(target) else {
             return answer(

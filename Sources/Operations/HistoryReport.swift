@@ -102,7 +102,7 @@ public struct HistoryReport: Sendable {
         let rows = histories.flatMap { history in
             history.entries.map { [history.region ?? ""] + $0.tsvFields }
         }
-        return ([names] + rows).map { $0.map { printable($0, limit: .max) }.joined(separator: "\t") + "\n" }.joined()
+        return ([names] + rows).map(tsvRow).joined()
     }
 }
 

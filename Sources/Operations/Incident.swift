@@ -232,14 +232,7 @@ public struct IncidentReport: Sendable {
         case .json: incident.document.json() + "\n"
         case .yaml: incident.document.yaml()
         case .tsv:
-            (["at\tterm\tindex\tpeer\tkind\twhat"]
-                + incident.items.map { item in
-                    let place = [
-                        item.at?.description ?? "", String(item.term), item.index.map { String($0) } ?? "",
-                        item.peer.map(String.init) ?? "",
-                    ]
-                    return (place + [item.kind, item.words]).map { printable($0, limit: .max) }.joined(separator: "\t")
-                }).map { $0 + "\n" }.joined()
+            ([["at", "term", "index", "peer", "kind", "what"]] + incident.items.map(\.fields)).map(tsvRow).joined()
         }
     }
 
@@ -268,6 +261,15 @@ public struct IncidentReport: Sendable {
             lines += listing.lines(style)
         }
         return lines.map { $0 + "\n" }.joined()
+    }
+}
+
+extension Incident.Item {
+    fileprivate var fields: [String] {
+        [
+            at?.description ?? "", String(term), index.map { String($0) } ?? "", peer.map(String.init) ?? "", kind,
+            words,
+        ]
     }
 }
 

@@ -20,7 +20,7 @@ public struct LogReport: Sendable {
         if !hasBegun {
             switch format {
             case .table: text += style.dim("   index   term  what") + "\n"
-            case .tsv: text += Self.names.joined(separator: "\t") + "\n"
+            case .tsv: text += tsvRow(Self.names)
             case .json, .yaml: break
             }
             hasBegun = true
@@ -31,7 +31,7 @@ public struct LogReport: Sendable {
             // One document per line, since the end may never come.
             case .json: text += entry.tree.json(.oneLine) + "\n"
             case .yaml: text += "---\n" + entry.tree.yaml()
-            case .tsv: text += entry.tsvFields.map { printable($0, limit: .max) }.joined(separator: "\t") + "\n"
+            case .tsv: text += tsvRow(entry.tsvFields)
             }
         }
         return text

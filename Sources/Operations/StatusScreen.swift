@@ -57,11 +57,8 @@ extension ClusterView {
             "error_message", "nodeos", "nodeos_head_block_num",
         ]
         let rows = regions.flatMap { region in region.peers.map { $0.tsvFields(region: region.name) } }
-        return ([names] + rows).map { $0.map(Self.field).joined(separator: "\t") + "\n" }.joined()
+        return ([names] + rows).map(tsvRow).joined()
     }
-
-    /// A tab or a line break would be the end of the field.
-    private static func field(_ text: String) -> String { printable(text, limit: .max) }
 }
 
 extension PeerView {

@@ -1,5 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
+import API
+
 /// "1 error", "2 errors".
 func counted(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
@@ -27,17 +29,7 @@ func span(_ duration: Double) -> String {
     }
 }
 
-/// Text from elsewhere, safe for a terminal: no control characters, and of bounded length.
-func printable(_ text: String, limit: Int = 200) -> String {
-    var result = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars.prefix(limit) {
-        let isControl =
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
-            default: false
-            }
-        result.append(isControl ? "?" : scalar)
-    }
-    let cut = text.unicodeScalars.count > limit
-    return String(result) + (cut ? "..." : "")
+/// A row of tab-separated values. A tab or a line break within a field would be its end.
+func tsvRow(_ fields: [String]) -> String {
+    fields.map { printable($0, limit: .max) }.joined(separator: "\t") + "\n"
 }

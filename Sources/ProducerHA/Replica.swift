@@ -208,7 +208,7 @@ public struct Replica: Sendable {
         if isUnderWay { return .busy }
         if case .refused(let refusal) = next.apply(entry(of: proposal)) { return .doesNotFit(refusal) }
         if let ticket { changesWaiting[raft.lastIndex + 1] = ticket }
-        _ = propose(proposal, at: now)
+        append(proposal, leaving: next, at: now)
         return nil
     }
 
@@ -319,9 +319,14 @@ public struct Replica: Sendable {
     private mutating func propose(_ proposal: Proposal, at now: Instant) -> Bool {
         guard raft.acceptsProposals, var next = proposed else { return false }
         guard next.apply(entry(of: proposal)) == .accepted else { return false }
+        append(proposal, leaving: next, at: now)
+        return true
+    }
+
+    /// - Parameter next: the state that it leaves, once it is applied.
+    private mutating func append(_ proposal: Proposal, leaving next: GroupState, at now: Instant) {
         proposed = next
         drive(.propose([proposal]), at: now)
-        return true
     }
 
     private func entry(of proposal: Proposal) -> Entry {
