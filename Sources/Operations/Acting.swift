@@ -244,7 +244,7 @@ public final class ActRunner: Sendable {
             case .transfer: "/v1/prodha/transfer"
             case .maintenance: "/v1/prodha/maintenance"
             }
-        let rest = min(Self.answerMS, max(1, (run.deadline - clock.now).inMilliseconds))
+        let rest = min(Self.answerMS, max(1, Int64(Milliseconds(run.deadline - clock.now).value)))
         do {
             let answer = try inspector.send(.POST, path, to: target, body: body, timeoutMS: rest).wait()
             return take(answer, from: target, region, &run)
@@ -376,13 +376,12 @@ public final class ActRunner: Sendable {
         guard let target = region.target(of: leader) else { return Gap() }
         let deadline = clock.now + .milliseconds(3000)
         repeat {
-            let answer = try? inspector.send(.GET, "/v1/prodha/log?limit=200", to: target).wait()
-            if let answer, answer.status == .ok, let log = try? LogDocument(json: answer.body.readableBytesView) {
+            if let log = try? inspector.document(LogDocument.self, "/v1/prodha/log?limit=200", of: target) {
                 let blocks = log.entries.compactMap { entry in entry.block.map { (entry.term, $0) } }
                 if let first = blocks.firstIndex(where: { $0.0 >= term }), first > 0 {
                     let time =
                         blocks[first].1.timestamp.unixMilliseconds - blocks[first - 1].1.timestamp.unixMilliseconds
-                    return Gap(slots: max(0, time / 500 - 1))
+                    return Gap(slots: max(0, time / Incident.slot - 1))
                 }
             }
             Pause.until(clock.now + .milliseconds(Self.pauseMS), clock)
@@ -390,11 +389,14 @@ public final class ActRunner: Sendable {
         return Gap()
     }
 
+    func history(of peer: PeerView) -> HistoryDocument? {
+        try? inspector.document(HistoryDocument.self, "/v1/prodha/history", of: peer.report.target)
+    }
+
     /// The request's own record. Any peer that has it proves it.
     private func findInHistory(_ region: RegionView, _ run: Run) -> Step? {
         for peer in region.peers where peer.status != nil {
-            guard let answer = try? inspector.send(.GET, "/v1/prodha/history", to: peer.report.target).wait(),
-                answer.status == .ok, let history = try? HistoryDocument(json: answer.body.readableBytesView),
+            guard let history = history(of: peer),
                 let entry = history.entries.last(where: { $0.act?.operation == run.papers.operation })
             else { continue }
             let facts: [Tree.Field] = [.init("index", Tree(entry.index)), .init("epoch", Tree(entry.epoch))]
@@ -409,13 +411,6 @@ public final class ActRunner: Sendable {
             }
         }
         return nil
-    }
-}
-
-extension Duration {
-    var inMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
     }
 }
 
@@ -447,6 +442,12 @@ extension RegionView {
         // A number is an id before it is anything else.
         if let exact = found.first(where: { text == "\($0.id ?? -1)" }) { return exact.id }
         return found.count == 1 ? found[0].id : nil
+    }
+
+    /// Those that answered, the leader first, then by how much of the log they have.
+    var tellers: [PeerView] {
+        func rank(_ peer: PeerView) -> (Int, UInt64) { (peer.isLeader ? 1 : 0, peer.status?.raft.commitIndex ?? 0) }
+        return peers.filter { $0.status != nil }.sorted { rank($0) > rank($1) }
     }
 
     func target(of id: Int) -> PeerTarget? { peers.first { $0.id == id }?.report.target }

@@ -16,15 +16,8 @@ extension ActRunner {
     public func histories(region regionName: String?) -> [RegionHistory] {
         let view = ClusterView(inspector.inspectAndWait())
         return view.regions.filter { regionName == nil || $0.name == regionName }.map { region in
-            let tellers = region.peers.filter { $0.status != nil }.sorted {
-                ($0.isLeader ? 1 : 0, $0.status?.raft.appliedIndex ?? 0)
-                    > ($1.isLeader ? 1 : 0, $1.status?.raft.appliedIndex ?? 0)
-            }
-            for teller in tellers {
-                guard
-                    let answer = try? inspector.send(.GET, "/v1/prodha/history", to: teller.report.target).wait(),
-                    answer.status == .ok, let history = try? HistoryDocument(json: answer.body.readableBytesView)
-                else { continue }
+            for teller in region.tellers {
+                guard let history = history(of: teller) else { continue }
                 let note =
                     teller.isLeader
                     ? nil : "as \(teller.name) has it, which does not lead: what is newest may be missing"
@@ -84,11 +77,7 @@ public struct HistoryReport: Sendable {
                         .map([
                             .init("name", Tree(history.region)), .init("told_by", Tree(history.teller)),
                             .init("note", Tree(history.note)),
-                            .init(
-                                "entries",
-                                .list(
-                                    HistoryDocument(region: history.region ?? "", entries: history.entries).entryTrees)
-                            ),
+                            .init("entries", .list(history.entries.map { Tree(encoding: $0) })),
                         ])
                     })),
         ])
@@ -103,16 +92,6 @@ public struct HistoryReport: Sendable {
             history.entries.map { [history.region ?? ""] + $0.tsvFields }
         }
         return ([names] + rows).map(tsvRow).joined()
-    }
-}
-
-extension HistoryDocument {
-    /// The entries as they are on the wire.
-    fileprivate var entryTrees: [Tree] {
-        guard case .map(let fields) = Tree(self),
-            case .list(let list)? = fields.first(where: { $0.key == "entries" })?.value
-        else { return [] }
-        return list
     }
 }
 

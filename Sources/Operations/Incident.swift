@@ -185,8 +185,8 @@ extension ActRunner {
                 continue
             }
             guard
-                let reply = try? inspector.send(.GET, "/v1/prodha/events?once=true", to: peer.report.target).wait(),
-                reply.status == .ok, let told = try? EventsDocument(json: reply.body.readableBytesView)
+                let told = try? inspector.document(
+                    EventsDocument.self, "/v1/prodha/events?once=true", of: peer.report.target)
             else {
                 notes.append("peer \(id) tells no events")
                 continue

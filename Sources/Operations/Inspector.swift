@@ -146,6 +146,18 @@ public final class Inspector: Sendable {
         return client.send(call)
     }
 
+    /// A document from one peer, waited for on the calling thread, which must not be the event loop's.
+    func document<Answer: Document>(_: Answer.Type, _ path: String, of target: PeerTarget) throws -> Answer {
+        let answer = try send(.GET, path, to: target).wait()
+        guard answer.status == .ok else { throw NoDocument(status: Int(answer.status.code)) }
+        return try Answer(json: answer.body.readableBytesView)
+    }
+
+    private struct NoDocument: Error, CustomStringConvertible {
+        var status: Int
+        var description: String { "HTTP \(status)" }
+    }
+
     private func call(
         _ url: ServiceURL, _ method: HTTPMethod = .GET, path: String, origin: PeerTarget.Origin
     ) -> HTTPCall {

@@ -61,12 +61,6 @@ public final class LogFeed: Sendable {
 
     public init(_ inspector: Inspector) { self.inspector = inspector }
 
-    /// Who is asked.
-    private struct Teller {
-        var target: PeerTarget
-        var isLeader: Bool
-    }
-
     /// - Parameters:
     ///   - peer: nil for the leader, or the peer that has most.
     ///   - follows: goes on with what comes, for ever; asks another peer when the one that was asked is gone.
@@ -75,12 +69,17 @@ public final class LogFeed: Sendable {
         _ range: LogRange, region: String?, peer: PeerName?, follows: Bool, note: (String) -> Void,
         body: ([LogEntryDocument]) throws -> Void
     ) throws {
-        var teller: Teller
+        var teller: PeerTarget
         var firstPage: LogDocument?
         (teller, firstPage) = try choose(region, peer, range)
         var next = range.from
-        var left = range.limit
-        if range.from == nil { left = follows ? nil : range.limit }
+        var left = range.from == nil && follows ? nil : range.limit
+        if range.from == nil, let limit = range.limit, limit > Self.pageEntries, let page = firstPage {
+            // A page without a beginning holds the newest alone.
+            let end = min(range.to ?? .max, page.commitIndex)
+            next = max(page.firstIndex, end - min(limit, end) + 1)
+            firstPage = nil
+        }
         while true {
             let page: LogDocument
             if let first = firstPage {
@@ -90,15 +89,15 @@ public final class LogFeed: Sendable {
                 do {
                     page = try ask(teller, query(from: next, to: range.to, limit: left))
                 } catch {
-                    guard follows else { throw Failure.unreachable("\(teller.target.name): \(error)") }
-                    note("\(teller.target.name) does not answer any more (\(error)); looks for another one")
+                    guard follows else { throw Failure.unreachable("\(teller.name): \(error)") }
+                    note("\(teller.name) does not answer any more (\(error)); looks for another one")
                     teller = try lookForAnother(region, peer)
-                    note("goes on with \(teller.target.name)")
+                    note("goes on with \(teller.name)")
                     continue
                 }
             }
             if let wanted = next, page.firstIndex > wanted, page.firstIndex > 1 {
-                note("entries \(wanted) to \(page.firstIndex - 1) are no longer kept by \(teller.target.name)")
+                note("entries \(wanted) to \(page.firstIndex - 1) are no longer kept by \(teller.name)")
                 next = page.firstIndex
             }
             if !page.entries.isEmpty { try body(page.entries) }
@@ -125,30 +124,22 @@ public final class LogFeed: Sendable {
     }
 
     /// The leader if it answers, then whoever has most of the log; with the first page as proof.
-    private func choose(_ region: String?, _ peer: PeerName?, _ range: LogRange) throws -> (Teller, LogDocument) {
+    private func choose(_ region: String?, _ peer: PeerName?, _ range: LogRange) throws -> (PeerTarget, LogDocument) {
         let view = ClusterView(inspector.inspectAndWait())
         guard let region = view.region(named: region) else { throw Failure.unknownRegion(region ?? "") }
+        var tellers = region.tellers
         if let peer {
             guard let id = region.peer(named: peer), let found = region.peers.first(where: { $0.id == id }) else {
                 throw Failure.unknownPeer(peer.text)
             }
             guard found.status != nil else { throw Failure.unreachable("\(found.name): \(found.failureText)") }
-            let teller = Teller(target: found.report.target, isLeader: found.isLeader)
-            do {
-                return (teller, try ask(teller, query(from: range.from, to: range.to, limit: range.limit)))
-            } catch {
-                throw Failure.unreachable("\(found.name): \(error)")
-            }
-        }
-        let tellers = region.peers.filter { $0.status != nil }.sorted {
-            ($0.isLeader ? 1 : 0, $0.status?.raft.commitIndex ?? 0)
-                > ($1.isLeader ? 1 : 0, $1.status?.raft.commitIndex ?? 0)
+            tellers = [found]
         }
         var why = region.headline
         for peer in tellers {
-            let teller = Teller(target: peer.report.target, isLeader: peer.isLeader)
+            let target = peer.report.target
             do {
-                return (teller, try ask(teller, query(from: range.from, to: range.to, limit: range.limit)))
+                return (target, try ask(target, query(from: range.from, to: range.to, limit: range.limit)))
             } catch {
                 why = "\(peer.name): \(error)"
             }
@@ -156,7 +147,7 @@ public final class LogFeed: Sendable {
         throw Failure.unreachable(why)
     }
 
-    private func lookForAnother(_ region: String?, _ peer: PeerName?) throws -> Teller {
+    private func lookForAnother(_ region: String?, _ peer: PeerName?) throws -> PeerTarget {
         while true {
             do {
                 return try choose(region, peer, LogRange(limit: 1)).0
@@ -166,11 +157,7 @@ public final class LogFeed: Sendable {
         }
     }
 
-    private struct Unreadable: Error, CustomStringConvertible { var description: String }
-
-    private func ask(_ teller: Teller, _ path: String) throws -> LogDocument {
-        let answer = try inspector.send(.GET, path, to: teller.target).wait()
-        guard answer.status == .ok else { throw Unreadable(description: "HTTP \(answer.status.code)") }
-        return try LogDocument(json: answer.body.readableBytesView)
+    private func ask(_ target: PeerTarget, _ path: String) throws -> LogDocument {
+        try inspector.document(LogDocument.self, path, of: target)
     }
 }

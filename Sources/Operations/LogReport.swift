@@ -29,8 +29,8 @@ public struct LogReport: Sendable {
             switch format {
             case .table: text += line(entry)
             // One document per line, since the end may never come.
-            case .json: text += entry.tree.json(.oneLine) + "\n"
-            case .yaml: text += "---\n" + entry.tree.yaml()
+            case .json: text += Tree(encoding: entry).json(.oneLine) + "\n"
+            case .yaml: text += "---\n" + Tree(encoding: entry).yaml()
             case .tsv: text += tsvRow(entry.tsvFields)
             }
         }
@@ -83,16 +83,6 @@ extension LogEntryDocument {
                 + (settings.chain.map { " producer, chain \(printable($0, limit: 64))" } ?? " producer")
         }
         return "\(printable(kind.rawValue, limit: 20)), \(size) B"
-    }
-
-    /// As it is on the wire.
-    var tree: Tree {
-        guard
-            case .map(let fields) = Tree(
-                LogDocument(firstIndex: index, lastIndex: index, commitIndex: index, entries: [self])),
-            case .list(let list)? = fields.first(where: { $0.key == "entries" })?.value, let entry = list.first
-        else { return .null }
-        return entry
     }
 
     fileprivate var tsvFields: [String] {

@@ -37,11 +37,14 @@ public indirect enum Tree: Hashable, Sendable {
     }
 
     /// A document of the API as it is on the wire, its keys in alphabetical order.
-    init(_ document: some Document) {
+    init(_ document: some Document) { self.init(encoding: document) }
+
+    /// The same for a part of one.
+    init(encoding part: some Encodable) {
         do {
-            self.init(try JSONDecoder().decode(JSONValue.self, from: Data(document.json())))
+            self.init(try JSONDecoder().decode(JSONValue.self, from: try JSONEncoder().encode(part)))
         } catch {
-            preconditionFailure("a document wrote what is not JSON: \(error)")
+            preconditionFailure("\(type(of: part)) cannot be written as JSON: \(error)")
         }
     }
 

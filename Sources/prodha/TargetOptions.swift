@@ -40,8 +40,9 @@ struct TargetOptions: ParsableArguments {
     }
 
     func inspector(environment: [String: String]) throws -> Inspector {
-        let token = environment["PRODHA_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
-        return Inspector(source: try source(environment: environment), timeout: timeout.duration, token: token)
+        Inspector(
+            source: try source(environment: environment), timeout: timeout.duration,
+            token: ProcessEnvironment.token(in: environment))
     }
 
     /// Says on standard error what went wrong, in JSON where that is asked for, and gives the exit code to throw.

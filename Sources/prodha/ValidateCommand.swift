@@ -72,8 +72,9 @@ struct ValidateCommand: ParsableCommand {
             guard let directory = result.directory ?? forTools.directory,
                 !checks.contains(where: { $0.region == directory.regionName })
             else { continue }
-            let token = environment["PRODHA_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
-            let inspector = Inspector(source: .directory(directory), timeout: timeout.duration, token: token)
+            let inspector = Inspector(
+                source: .directory(directory), timeout: timeout.duration,
+                token: ProcessEnvironment.token(in: environment))
             checks.append(LiveCheck(directory, result.configuration, inspector.inspectAndWait()))
         }
         return checks

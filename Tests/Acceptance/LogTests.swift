@@ -86,6 +86,22 @@ extension Acceptance {
             }
         }
 
+        /// A peer gives a thousand entries at a time.
+        @Test func theNewestMayBeMoreThanAPage() async throws {
+            try await withCluster(.calm) { cluster in
+                try await cluster.start()
+                try await cluster.underLoad { try await $0.advances(by: 1100) }
+                let commit = try #require(try await cluster.leader().status()["raft.commit_index"]?.int)
+                for arguments in [["-n", "1050"], ["-n", "1050", "--to", "\(commit)"]] {
+                    let shown = try entries(try await run(cluster, arguments + ["-o", "json"]).output)
+                    try #require(
+                        shown.map { $0["index"]?.int } == Array(commit - 1049...commit), "\(shown.count) entries")
+                }
+                let all = try entries(try await run(cluster, ["-n", "100000", "-o", "json"]).output)
+                try #require(all.map { $0["index"]?.int } == Array(1...commit), "\(all.count) entries")
+            }
+        }
+
         /// Every byte of the data may be wrong: what is shown is sound, and the end is told.
         @Test func damagedDataIsReadUpToTheDamage() async throws {
             try await withCluster(.calm) { cluster in
