@@ -29,19 +29,6 @@ func canConnect(to port: Int) throws -> Bool {
     return withLoopback(port) { connect(descriptor, $0, $1) } == 0
 }
 
-/// Ports of loopback that nobody uses now, below those that the system gives to outgoing connections.
-func freePorts(_ count: Int) throws -> [Int] {
-    var held: [Int32] = []
-    defer { for descriptor in held { close(descriptor) } }
-    var ports: [Int] = []
-    for candidate in (10_000..<32_000).shuffled() where ports.count < count {
-        let descriptor = try newSocket()
-        held.append(descriptor)
-        if withLoopback(candidate, { bind(descriptor, $0, $1) }) == 0 { ports.append(candidate) }
-    }
-    return ports
-}
-
 /// Listens on loopback and treats each connection as it is told, on a thread of its own.
 final class Listener: Sendable {
     let port: Int
@@ -51,7 +38,7 @@ final class Listener: Sendable {
     /// - Parameter treat: need not close the connection.
     init(_ treat: @escaping @Sendable (Int32) -> Void) throws {
         descriptor = try newSocket()
-        port = try freePorts(1)[0]
+        port = try Ports.free()
         guard withLoopback(port, { [descriptor] in bind(descriptor, $0, $1) }) == 0, listen(descriptor, 64) == 0 else {
             throw BrokerError("port \(port): \(String(cString: strerror(errno)))")
         }

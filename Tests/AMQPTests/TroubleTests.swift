@@ -62,7 +62,7 @@ extension BrokerTests {
         }
 
         @Test func nobodyListens() async throws {
-            let port = try freePorts(1)[0]
+            let port = try Ports.free()
             try await expect(TestSession(port: port, queue: "q"), "refused", "127.0.0.1:\(port)")
         }
 

@@ -1,6 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
 import Foundation
+import Synchronization
 
 enum SocketError: Error, Hashable {
     /// Nobody listens: what was to be said cannot have been heard.
@@ -88,31 +89,33 @@ final class Socket: Sendable {
     }
 }
 
-/// Ports for a test: free now, and not among those that the kernel gives to outgoing connections, for one of which a
-/// port might be taken while its peer is down.
+/// Ports for a test: free now, given to no other test of this process, and not among those that the kernel gives to
+/// outgoing connections, for one of which a port might be taken while its peer is down.
 public enum Ports {
-    private static let outgoing: ClosedRange<Int> = {
+    private static let candidates: Range<Int> = {
         let text = try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)
-        let bounds = (text ?? "").split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
-        return bounds.count == 2 && bounds[0] <= bounds[1] ? bounds[0]...bounds[1] : 32_768...60_999
+        let firstOutgoing = (text ?? "").split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first ?? 32_768
+        return firstOutgoing > 12_000 ? 10_000..<firstOutgoing : 10_000..<32_768
     }()
+
+    private static let given = Mutex<Set<Int>>([])
 
     /// A port that is free, and so is every one that lies one of `companions` above it.
     public static func free(companions: [Int] = []) throws -> Int {
-        for _ in 0..<1000 {
-            let port = Int.random(in: 11_000...31_000)
-            let all = [port] + companions.map { port + $0 }
-            if all.allSatisfy({ !outgoing.contains($0) && isFree($0) }) { return port }
+        try given.withLock { given in
+            for _ in 0..<1000 {
+                let port = Int.random(in: candidates)
+                let all = [port] + companions.map { port + $0 }
+                guard all.allSatisfy({ candidates.contains($0) && !given.contains($0) && isFree($0) }) else { continue }
+                given.formUnion(all)
+                return port
+            }
+            throw CannotStart(description: "no free port")
         }
-        throw CannotStart(description: "no free port")
     }
 
-    static func free(_ count: Int) throws -> [Int] {
-        var ports: Set<Int> = []
-        while ports.count < count {
-            ports.insert(try free())
-        }
-        return ports.shuffled()
+    public static func free(_ count: Int) throws -> [Int] {
+        try (0..<count).map { _ in try free() }
     }
 
     static func isFree(_ port: Int) -> Bool {
