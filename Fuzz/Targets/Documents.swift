@@ -13,7 +13,7 @@ extension Target {
         var input = Input(bytes)
         let choice = Int(input.byte())
         let json = input.rest
-        switch choice % 21 {
+        switch choice % 22 {
         case 0: checkDocument(StatusDocument.self, json)
         case 1: checkDocument(ErrorDocument.self, json)
         case 2: checkDocument(LogDocument.self, json)
@@ -34,7 +34,8 @@ extension Target {
         case 17: checkDocument(MaintenanceRequest.self, json)
         case 18: checkDocument(MaintenanceDocument.self, json)
         case 19: checkDocument(HistoryDocument.self, json)
-        default: checkDocument(EventDocument.self, json)
+        case 20: checkDocument(EventDocument.self, json)
+        default: checkDocument(GroupDocument.self, json)
         }
     }
 

@@ -13,11 +13,14 @@ public struct StatusDocument: Document {
     @Nullable public var nodeos: Nodeos?
     /// Null from a peer that does not serve them.
     @Nullable public var transactions: Transactions?
+    /// What this peer knows of the others. Null unless it was asked for, with `group=true`.
+    @Nullable public var group: [KnownStatus]?
 
     public init(
         peer: Peer, raft: Raft, peers: [OtherPeer], production: Production, maintenance: [Maintenance]? = nil,
-        nodeos: Nodeos? = nil, transactions: Transactions? = nil
+        nodeos: Nodeos? = nil, transactions: Transactions? = nil, group: [KnownStatus]? = nil
     ) {
+        self.group = group
         self.maintenance = maintenance
         self.peer = peer
         self.raft = raft
@@ -222,7 +225,7 @@ public struct StatusDocument: Document {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case peer, raft, peers, production, maintenance, nodeos, transactions
+        case peer, raft, peers, production, maintenance, nodeos, transactions, group
         case schemaVersion = "schema_version"
     }
 }

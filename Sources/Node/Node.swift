@@ -26,6 +26,7 @@ final class Node {
     private(set) var attachment: NodeosAttachment?
     /// What the other peers said of their nodeos last.
     private(set) var nodeosReports: [PeerID: PeerReport.Nodeos] = [:]
+    var groupStatus = GroupStatus()
     private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
     /// The flag of the file, not taken in yet.
@@ -373,6 +374,7 @@ final class Node {
     func report() {
         let report = PeerReport(edit: flags.record.edit, nodeos: attachment.flatMap(PeerReport.Nodeos.init)).encoded()
         for peer in settings.raft.others { links?.send(report: report, to: peer) }
+        askOthersForTheirStatus()
         links?.flush()
         takeInFlag()
         followEditedFlags()
@@ -440,6 +442,7 @@ extension Node: PeerLinksOwner {
     func received(call: [UInt8], from peer: PeerID) -> EventLoopFuture<[UInt8]> {
         switch PeerCall(encoded: call) {
         case .transaction(let call, let body): transactions.execute(call, body).map { $0.encoded() }
+        case .status: eventLoop.makeSucceededFuture(status().json())
         case nil:
             eventLoop.makeSucceededFuture(
                 TransactionTracker.Outcome.notTaken(

@@ -32,7 +32,12 @@ struct NodeAPI {
             read(path) { node.eventLoop.makeSucceededFuture(handler($0)) }
         }
         now("/v1/producer_ha/get_info") { _ in .document(node.getInfo()) }
-        now("/v1/prodha/status") { _ in .document(node.status()) }
+        now("/v1/prodha/status") { request in
+            var status = node.status()
+            if request.query["group"] == "true" { status.group = node.knownStatuses() }
+            return .document(status)
+        }
+        now("/v1/prodha/group") { _ in .document(node.groupDocument()) }
         now("/v1/prodha/can_produce") { _ in .document(node.canProduceDocument()) }
         now("/health/live") { _ in .document(HealthDocument(healthy: true)) }
         now("/health/ready") { _ in node.health(isWell: node.isReady) }

@@ -116,20 +116,28 @@ public final class ActRunner: Sendable {
     let inspector: Inspector
     private let clock = ContinuousClock()
     private let patienceMS: Int64
+    let progress: @Sendable (String) -> Void
 
-    public init(_ inspector: Inspector, patienceMS: Int64 = ActRunner.patienceMS) {
+    /// - Parameter progress: is told what is waited for, in a few words.
+    public init(
+        _ inspector: Inspector, patienceMS: Int64 = ActRunner.patienceMS,
+        progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.inspector = inspector
         self.patienceMS = patienceMS
+        self.progress = progress
     }
 
     /// - Parameter regionName: nil for the region of the file, or of the peer that was given.
     public func carryOut(_ act: Act, region regionName: String?, _ papers: ActPapers) -> ActOutcome {
         var run = Run(act: act, papers: papers, deadline: clock.now + .milliseconds(patienceMS))
+        progress("asking the peers who leads")
         while true {
             let view = ClusterView(inspector.inspectAndWait())
             let step = look(at: view, regionName, &run)
             if case .end(let outcome) = step { return outcome }
             guard case .again = step, clock.now < run.deadline else { return run.giveUp(view) }
+            progress(run.isOut ? "finding out whether it was done" : "waiting: \(run.obstacle?.words ?? view.headline)")
             Pause.until(clock.now + .milliseconds(Self.pauseMS), clock)
         }
     }
@@ -244,6 +252,7 @@ public final class ActRunner: Sendable {
             case .transfer: "/v1/prodha/transfer"
             case .maintenance: "/v1/prodha/maintenance"
             }
+        progress("\(target.name) leads: waiting for its answer to \(run.act.name)")
         let rest = min(Self.answerMS, max(1, Int64(Milliseconds(run.deadline - clock.now).value)))
         do {
             let answer = try inspector.send(.POST, path, to: target, body: body, timeoutMS: rest).wait()

@@ -89,6 +89,13 @@ extension PeerView {
             .init("lag", Tree(lag)),
             .init("heard_by", .list(heardBy.map { Tree($0) })),
             .init("last_heard_ms", Tree(lastHeard)),
+            .init(
+                "last_known",
+                lastKnown.map {
+                    .map([
+                        .init("age_ms", Tree($0.age)), .init("from", Tree($0.from)), .init("status", Tree($0.status)),
+                    ])
+                } ?? .null),
         ]
         switch report.outcome {
         case .answered(let answer):

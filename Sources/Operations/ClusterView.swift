@@ -188,6 +188,24 @@ public struct PeerView: Hashable, Sendable {
     public var heardBy: [Int]
     /// Since any peer that answered heard it last.
     public var lastHeard: Milliseconds?
+    /// Of a peer that gave no status: the latest that another one has of it.
+    public var lastKnown: Hearsay?
+
+    public struct Hearsay: Hashable, Sendable {
+        public var status: StatusDocument
+        /// Since the other peer had it.
+        public var age: Milliseconds
+        /// The peer that tells it.
+        public var from: Int
+
+        /// "follower, term 7, commit 120, head 1034, may not produce (no_quorum)".
+        var words: String {
+            let head = status.production.head.map { ", head \($0.blockNum)" } ?? ""
+            let produces = status.production.canProduce ? "may produce" : status.produceText
+            return printable(status.raft.role.rawValue, limit: 16)
+                + ", term \(status.raft.term), commit \(status.raft.commitIndex)\(head), \(produces)"
+        }
+    }
 
     public var name: String { report.target.name }
     public var id: Int? { report.target.id }

@@ -184,6 +184,7 @@ extension ActRunner {
                 notes.append("peer \(id) tells nothing: \(peer.failureText)")
                 continue
             }
+            progress("asking peer \(id) what it saw")
             guard
                 let told = try? inspector.document(
                     EventsDocument.self, "/v1/prodha/events?once=true", of: peer.report.target)
@@ -198,6 +199,7 @@ extension ActRunner {
                         .init(peer: id, offset: $0, uncertainty: answer.roundTrip.value / 2)
                     }, events: told.events, missed: told.missed))
         }
+        progress("reading the log")
         var log: [LogEntryDocument] = []
         do {
             try LogFeed(inspector).read(

@@ -104,13 +104,15 @@ public final class Inspector: Sendable {
         }
         let start = NIODeadline.now()
         let timeoutMS = timeoutMS
-        return client.send(call(url, path: "/v1/prodha/status", origin: target.origin))
+        return client.send(call(url, path: "/v1/prodha/status?group=true", origin: target.origin))
             .map { answer -> PeerReport in
                 let roundTrip = Milliseconds(nanoseconds: (NIODeadline.now() - start).nanoseconds)
                 do throws(PeerFailure) {
-                    let status = try Self.status(in: answer, from: target)
+                    var status = try Self.status(in: answer, from: target)
+                    let known = status.group ?? []
+                    status.group = nil
                     let at = UTCInstant(unixMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
-                    let answer = PeerAnswer(status: status, at: at, roundTrip: roundTrip)
+                    let answer = PeerAnswer(status: status, known: known, at: at, roundTrip: roundTrip)
                     return PeerReport(target: target, outcome: .answered(answer))
                 } catch {
                     return PeerReport(target: target, outcome: .failed(error))

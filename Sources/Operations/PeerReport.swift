@@ -35,6 +35,8 @@ public struct PeerReport: Hashable, Sendable {
 /// A status that came back.
 public struct PeerAnswer: Hashable, Sendable {
     public var status: StatusDocument
+    /// The last that it knows of the others.
+    public var known: [KnownStatus]
     /// When it arrived, by this machine's clock.
     public var at: UTCInstant
     /// From asking to the whole answer, connecting included.
@@ -48,8 +50,9 @@ public struct PeerAnswer: Hashable, Sendable {
         }
     }
 
-    public init(status: StatusDocument, at: UTCInstant, roundTrip: Milliseconds) {
+    public init(status: StatusDocument, known: [KnownStatus] = [], at: UTCInstant, roundTrip: Milliseconds) {
         self.status = status
+        self.known = known
         self.at = at
         self.roundTrip = roundTrip
     }

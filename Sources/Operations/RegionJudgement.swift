@@ -209,8 +209,18 @@ private struct Judgement {
             }
             return PeerView(
                 report: report, lag: lag, isLeader: id != nil && id == leader?.id, heardBy: heardBy(id),
-                lastHeard: contacts.min())
+                lastHeard: contacts.min(), lastKnown: report.answer == nil ? lastKnown(id) : nil)
         }
+    }
+
+    private func lastKnown(_ id: Int?) -> PeerView.Hearsay? {
+        let told = answers.flatMap { witness in
+            witness.answer.known.compactMap { known -> PeerView.Hearsay? in
+                guard known.id == id, let status = known.status, let age = known.ageMS else { return nil }
+                return PeerView.Hearsay(status: status, age: age, from: witness.id)
+            }
+        }
+        return told.min { $0.age < $1.age }
     }
 
     // MARK: - Findings

@@ -54,7 +54,7 @@ extension ClusterView {
             "commit_index", "applied_index", "lag", "head_block_num", "head_block_id", "links_up", "links_total",
             "can_produce", "reason", "region_active", "epoch", "paused", "version", "uptime_ms", "round_trip_ms",
             "error",
-            "error_message", "nodeos", "nodeos_head_block_num",
+            "error_message", "nodeos", "nodeos_head_block_num", "known_age_ms", "known_from",
         ]
         let rows = regions.flatMap { region in region.peers.map { $0.tsvFields(region: region.name) } }
         return ([names] + rows).map(tsvRow).joined()
@@ -73,7 +73,10 @@ extension PeerView {
         ]
         guard let answer = report.answer else {
             let failure = report.failure
-            return start + Array(repeating: "", count: 20) + [failure?.name ?? "", failureText, "", ""]
+            return start + Array(repeating: "", count: 20) + [
+                failure?.name ?? "", failureText, "", "", lastKnown.map { number($0.age) } ?? "",
+                lastKnown.map { String($0.from) } ?? "",
+            ]
         }
         let status = answer.status
         let raft = status.raft
@@ -86,7 +89,7 @@ extension PeerView {
             word(production.canProduce), production.reason?.rawValue ?? "", word(production.regionActive),
             String(production.epoch), word(production.paused), status.peer.version, number(status.peer.uptimeMS),
             number(answer.roundTrip), "", "", status.nodeos?.condition ?? "",
-            status.nodeos?.head.map { String($0.blockNum) } ?? "",
+            status.nodeos?.head.map { String($0.blockNum) } ?? "", "", "",
         ]
     }
 }

@@ -87,6 +87,7 @@ extension PeerView {
         } else if let lastHeard {
             text += "; last heard \(span(lastHeard.value)) ago"
         }
+        if let lastKnown { text += "; \(span(lastKnown.age.value)) ago it said: \(lastKnown.words)" }
         return text
     }
 }

@@ -4,21 +4,29 @@
 public enum PeerCall: Hashable, Sendable {
     /// To be given to the other peer's nodeos, if that produces for the group now. One byte for which call, and its body.
     case transaction(TransactionCall, body: [UInt8])
+    /// For its status, as the HTTP API gives it.
+    case status
 
-    private static let transaction: UInt8 = 1
+    private static let transactionCode: UInt8 = 1
+    private static let statusCode: UInt8 = 2
 
     public func encoded() -> [UInt8] {
         switch self {
-        case .transaction(let call, let body): [Self.transaction, call.code] + body
+        case .transaction(let call, let body): [Self.transactionCode, call.code] + body
+        case .status: [Self.statusCode]
         }
     }
 
     /// nil: this version does not know it.
     public init?(encoded: [UInt8]) {
-        guard encoded.count >= 2, encoded[0] == Self.transaction,
-            let call = TransactionCall.allCases.first(where: { $0.code == encoded[1] })
-        else { return nil }
-        self = .transaction(call, body: Array(encoded[2...]))
+        switch encoded.first {
+        case Self.transactionCode:
+            guard encoded.count >= 2, let call = TransactionCall.allCases.first(where: { $0.code == encoded[1] })
+            else { return nil }
+            self = .transaction(call, body: Array(encoded[2...]))
+        case Self.statusCode where encoded.count == 1: self = .status
+        default: return nil
+        }
     }
 }
 

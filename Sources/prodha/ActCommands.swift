@@ -17,11 +17,13 @@ struct ActOptions: ParsableArguments {
     /// Carries it out, prints what became of it, and ends the command.
     func carryOut(_ act: Act) throws {
         let environment = ProcessEnvironment.all
-        let actor = ActRunner(try target.inspector(environment: environment))
+        let progress = ProgressLine(environment: environment)
+        let actor = ActRunner(try target.inspector(environment: environment), progress: progress.show)
         var random = SystemRandomNumberGenerator()
         let papers = ActPapers(
             operation: "\(act.name)-\(String(random.next(), radix: 36))", who: Self.whoami(environment), reason: reason)
         let outcome = actor.carryOut(act, region: region, papers)
+        progress.clear()
         switch target.output {
         case .json: try target.print(outcome.document.json() + "\n")
         case .yaml: try target.print(outcome.document.yaml())

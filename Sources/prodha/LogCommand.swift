@@ -96,8 +96,11 @@ struct LogCommand: ParsableCommand {
     }
 
     private func showIncident(_ terminal: Terminal, _ environment: [String: String]) throws {
-        let runner = ActRunner(try target.inspector(environment: environment))
-        guard let incident = runner.incident(region: region, lastSeconds: since?.seconds) else {
+        let progress = ProgressLine(environment: environment)
+        let runner = ActRunner(try target.inspector(environment: environment), progress: progress.show)
+        let found = runner.incident(region: region, lastSeconds: since?.seconds)
+        progress.clear()
+        guard let incident = found else {
             throw target.failure("unknown_region", "there is no region \(region ?? "")", ExitCode.usage.rawValue)
         }
         let report = IncidentReport(
@@ -109,7 +112,10 @@ struct LogCommand: ParsableCommand {
 
     private func readOffline(_ directory: String, _ report: inout LogReport) throws {
         let log: OfflineLog
+        let progress = ProgressLine(environment: ProcessEnvironment.all)
+        progress.show("copying \(directory)")
         do {
+            defer { progress.clear() }
             log = try OfflineLog(dataDirectory: directory)
         } catch {
             throw target.failure("cannot_read", error.words, error.exitCode)

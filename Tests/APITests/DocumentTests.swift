@@ -57,9 +57,25 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
              "production": {"region_active": true, "epoch": 3, "paused": false, "pause": null, "can_produce": true,
                             "reason": null, "head": {"block_num": 1034, "block_id": "\(id1034)",
                                      "committed_at": "1970-01-01T00:00:00.000Z"}},
-             "maintenance": null, "nodeos": null, "transactions": null}
+             "maintenance": null, "nodeos": null, "transactions": null, "group": null}
             """)
         #expect(try StatusDocument(json: status.json()) == status)
+    }
+
+    @Test func whatIsKnownOfOthersIsSpelledAsTheReferenceSays() throws {
+        let group = GroupDocument(
+            region: "east", peer: 1, peers: [.init(id: 1, ageMS: 0, status: status), .init(id: 2)])
+        try expectJSON(
+            group,
+            """
+            {"schema_version": 1, "region": "east", "peer": 1,
+             "peers": [{"id": 1, "age_ms": 0, "status": \(String(decoding: status.json(), as: UTF8.self))},
+                       {"id": 2, "age_ms": null, "status": null}]}
+            """)
+        #expect(try GroupDocument(json: group.json()) == group)
+        var asked = status
+        asked.group = group.peers
+        #expect(try StatusDocument(json: asked.json()) == asked)
     }
 
     @Test func transactionsAreSpelledAsTheReferenceSays() throws {

@@ -190,6 +190,24 @@ import Testing
         #expect(view.headline.hasSuffix("; no region is active, so nothing produces"))
     }
 
+    @Test func ofASilentPeerTheLatestThatAnybodyKnowsIsTold() throws {
+        let old = KnownStatus(id: 1, ageMS: 9000, status: Said.follower(1) { $0.commit = 50 }.status)
+        let newer = KnownStatus(id: 1, ageMS: 4000, status: Said.leader(1) { $0.commit = 60 }.status)
+        let seen = view(
+            [
+                missing(1, silence),
+                Said.leader { $0.knows = [old, .init(id: 3, ageMS: 1, status: Said.leader(3).status)] }.report,
+                Said.follower(3) { $0.knows = [.init(id: 2), newer] }.report,
+            ])
+        let peers = seen.regions[0].peers
+        let known = try #require(peers[0].lastKnown)
+        #expect(known.from == 3 && known.age == 4000 && known.status == newer.status)
+        // What it was is not what it is: neither the leader nor the producer is found by it.
+        #expect(seen.regions[0].leader?.id == 2 && seen.regions[0].producers == [2] && seen.alarms.isEmpty)
+        #expect(peers[1].lastKnown == nil && peers[2].lastKnown == nil, "who answers speaks for itself")
+        #expect(view([missing(1)] + said(.leader(), .follower(3))).regions[0].peers[0].lastKnown == nil)
+    }
+
     @Test func noNumberAPeerSendsStopsTheTool() {
         let extreme = Said(
             id: .max, role: .leader, term: .max, leader: .min, commit: .max, applied: 0, quorum: .max,

@@ -47,6 +47,10 @@ private enum Scene: String, CaseIterable {
                                 $0.members = [1, 2, 3, 4, 5]
                                 $0.quorum = 3
                                 $0.cutOff = [1]
+                                $0.knows = [
+                                    .init(id: 1),
+                                    .init(id: 2, ageMS: 12_400, status: Said.follower(2) { $0.commit = 97 }.status),
+                                ]
                             },
                             .follower(4) {
                                 $0.members = [1, 2, 3, 4, 5]

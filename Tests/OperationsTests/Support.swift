@@ -38,6 +38,8 @@ struct Said {
     var nodeos: StatusDocument.Nodeos?
     /// Why the message queue cannot be consumed.
     var queueTrouble: String?
+    /// What it knows of others.
+    var knows: [KnownStatus] = []
     /// When the answer came, after the first.
     var later: Int64 = 0
 
@@ -87,7 +89,7 @@ struct Said {
         PeerReport(
             target: PeerTarget(region: region, id: id, api: url(region, id), origin: .file),
             outcome: .answered(
-                PeerAnswer(status: status, at: UTCInstant(unixMilliseconds: Self.now + later), roundTrip: 1.25)))
+                PeerAnswer(status: status, known: knows, at: UTCInstant(unixMilliseconds: Self.now + later), roundTrip: 1.25)))
     }
 }
 

@@ -11,6 +11,7 @@ import Transactions
                 #expect(PeerCall(encoded: asked.encoded()) == asked)
             }
         }
+        #expect(PeerCall(encoded: PeerCall.status.encoded()) == .status)
         let outcomes: [TransactionTracker.Outcome] = [
             .notTaken("peer 1 leads and has no nodeos"), .unknown(""), .unknown("ä"),
             .answered(NodeosReply(status: 202, body: [])), .answered(NodeosReply(status: 500, body: [1, 0, 255])),
@@ -25,6 +26,7 @@ import Transactions
         #expect(PeerCall.transaction(.pushTransaction, body: [7]).encoded() == [1, 1, 7])
         #expect(PeerCall.transaction(.sendTransaction, body: [7]).encoded() == [1, 2, 7])
         #expect(PeerCall.transaction(.sendTransaction2, body: [7]).encoded() == [1, 3, 7])
+        #expect(PeerCall.status.encoded() == [2])
         #expect(TransactionTracker.Outcome.notTaken("a").encoded() == [1, 0x61])
         #expect(TransactionTracker.Outcome.unknown("a").encoded() == [2, 0x61])
         #expect(
@@ -32,7 +34,7 @@ import Transactions
     }
 
     @Test func whatIsNotKnownIsNotGuessed() {
-        for bytes in [[], [1], [1, 0], [1, 4, 7], [0, 1, 7], [2, 1, 7]] as [[UInt8]] {
+        for bytes in [[], [1], [1, 0], [1, 4, 7], [0, 1, 7], [2, 1, 7], [2, 0], [3]] as [[UInt8]] {
             #expect(PeerCall(encoded: bytes) == nil, "\(bytes)")
         }
         for bytes in [[], [0], [4, 1, 2], [3], [3, 200], [3, 99, 0, 1], [3, 0x58, 2]] as [[UInt8]] {
