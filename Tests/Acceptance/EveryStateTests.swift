@@ -158,7 +158,8 @@ extension Acceptance {
                     let screen = try await desk.onTerminal(command, environment)
                         .replacing(/\r\u{1b}\[K(\.\.\. [^\r\n]*)?/, with: "")
                     let isColoured = screen.contains("\u{1b}")
-                    try #require(index < 2 ? !isColoured : true, "\(command) with \(environment): \(screen.debugDescription)")
+                    try #require(
+                        index < 2 ? !isColoured : true, "\(command) with \(environment): \(screen.debugDescription)")
                     let lines = screen.replacing(/\u{1b}\[[0-9;]*m/, with: "").split(separator: "\n")
                     try #require(!lines.isEmpty && lines.allSatisfy { $0.count <= 60 }, "\(command): \(screen)")
                 }
@@ -255,7 +256,8 @@ extension Acceptance {
         }
 
         private func lastKnown(_ peer: Peer, _ desk: Desk) async throws -> (age: Double, head: Int?) {
-            let peers = try #require(try await desk.json(["status"], .exit(2))["regions"]?.array?.first?["peers"]?.array)
+            let peers = try #require(
+                try await desk.json(["status"], .exit(2))["regions"]?.array?.first?["peers"]?.array)
             let known = try #require(peers.first { $0["id"]?.int == peer.id }?["last_known"])
             let age = try #require(known["age_ms"]?.double, "\(known)")
             return (age, known["status.production.head.block_num"]?.int)

@@ -157,12 +157,23 @@ extension Acceptance {
                     ],
                     in: cluster.directory, output: output, errors: errors)
                 defer { process.killGroup() }
+                func showsAll() async throws {
+                    let goal = try #require(try await cluster.leader().status()["raft.commit_index"]?.int)
+                    try await eventually("entry \(goal) was shown") {
+                        // The last line may be half written.
+                        let whole = try String(contentsOf: output, encoding: .utf8).split(separator: "\n").dropLast()
+                        return try whole.last.map { try JSON(parsing: Array($0.utf8))["index"]?.int ?? 0 >= goal - 1 }
+                            ?? false
+                    }
+                }
                 try await cluster.underLoad { load in
-                    // Each of them once: the one that is asked is among them.
+                    // Each of them once: the one that is asked is among them, and dead until what came after was shown.
                     for peer in cluster.peers {
                         try await load.advances()
+                        try await showsAll()
                         try await peer.kill()
-                        try await load.advances()
+                        try await load.advances(by: 5)
+                        try await showsAll()
                         try await peer.startAndServe()
                     }
                 }

@@ -39,7 +39,8 @@ import Testing
         other.schemaVersion = 2
         let tooLong = status(2).json() + [UInt8](repeating: UInt8(ascii: " "), count: GroupStatus.maxBytes)
         for answer in [
-            status(3).json(), status(2, region: "west").json(), other.json(), Array("{}".utf8), Array("{".utf8), tooLong,
+            status(3).json(), status(2, region: "west").json(), other.json(), Array("{}".utf8), Array("{".utf8),
+            tooLong,
         ] {
             var group = GroupStatus()
             group.take(answer, from: PeerID(2), at: now)

@@ -89,7 +89,8 @@ struct Said {
         PeerReport(
             target: PeerTarget(region: region, id: id, api: url(region, id), origin: .file),
             outcome: .answered(
-                PeerAnswer(status: status, known: knows, at: UTCInstant(unixMilliseconds: Self.now + later), roundTrip: 1.25)))
+                PeerAnswer(
+                    status: status, known: knows, at: UTCInstant(unixMilliseconds: Self.now + later), roundTrip: 1.25)))
     }
 }
 
