@@ -36,7 +36,9 @@ public enum Daemon {
         var random = SystemRandomNumberGenerator()
         let settings = NodeSettings(configuration, random: &random)
         let attachment: AttachmentSettings?
+        let access: Access
         do {
+            access = try Access(configuration)
             attachment = try AttachmentSettings(configuration)
         } catch {
             logger.error("\(error)")
@@ -60,7 +62,7 @@ public enum Daemon {
                 return Exit.badConfiguration
             }
             return try serve(
-                configuration, settings, attachment, recovery, store, signals, environment, logger, reload)
+                configuration, settings, access, attachment, recovery, store, signals, environment, logger, reload)
         } catch {
             logger.error("\(error)")
             return exitCode(error)
@@ -68,7 +70,7 @@ public enum Daemon {
     }
 
     private static func serve(
-        _ configuration: Configuration, _ settings: NodeSettings, _ attachment: AttachmentSettings?,
+        _ configuration: Configuration, _ settings: NodeSettings, _ access: Access, _ attachment: AttachmentSettings?,
         _ recovery: Recovery, _ store: sending Store, _ signals: sigset_t, _ environment: [String: String],
         _ logger: Logger, _ reload: () -> Configuration?
     ) throws -> Int32 {
@@ -82,8 +84,8 @@ public enum Daemon {
                 eventLoop: eventLoop, region: settings.region, peer: settings.raft.id, session: settings.session,
                 hook: configuration.onChange.isEmpty ? nil : ChangeHook(configuration.onChange, logger: logger))
             let node = Node(
-                eventLoop: eventLoop, settings: settings, replica: recovery.replica, flags: FlagEdits(recovery.flag),
-                store: thread, events: events, logger: logger,
+                eventLoop: eventLoop, settings: settings, access: access, replica: recovery.replica,
+                flags: FlagEdits(recovery.flag), store: thread, events: events, logger: logger,
                 onFatal: { error in
                     logger.error("\(error)")
                     // What is written may be wrong from here on: no orderly end, others take over.
@@ -157,12 +159,10 @@ public enum Daemon {
 
     /// Why this version must not run with the file: it would leave a door open that the file says is closed.
     public static func unsupported(in configuration: Configuration) -> String? {
-        let wantsGuard =
-            configuration.apiTLS != nil || configuration.tokenFile != nil || configuration.readTokenFile != nil
-        guard wantsGuard || !configuration.apiListen.isLoopback else { return nil }
+        guard configuration.apiTLS != nil || !configuration.apiListen.isLoopback else { return nil }
         return """
-            this version's API has no TLS and no tokens yet, so it serves loopback only; \
-            remove api.tls, api.token_file and api.read_token_file, and let api.listen be 127.0.0.1
+            this version's API has no TLS yet, so it serves loopback only; remove api.tls, and let api.listen be \
+            127.0.0.1
             """
     }
 

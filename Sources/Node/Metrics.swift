@@ -52,6 +52,7 @@ extension Node {
         page.counter(
             "prodha_snapshots_installed_total", "Snapshots taken over from a leader.", counters.snapshotsInstalled)
         page.counter("prodha_http_requests_total", "Requests served.", counters.requests)
+        page.counter("prodha_http_wrong_tokens_total", "Calls with a wrong token.", wrongTokens.count)
         let timings = store.timings
         page.counter("prodha_store_writes_total", "Transactions of the store, one sync each.", timings.syncs)
         page.gauge("prodha_store_write_seconds_total", "Time spent in them.", timings.total.inSeconds, type: "counter")

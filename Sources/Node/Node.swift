@@ -27,6 +27,9 @@ final class Node {
     /// What the other peers said of their nodeos last.
     private(set) var nodeosReports: [PeerID: PeerReport.Nodeos] = [:]
     var groupStatus = GroupStatus()
+    /// Who may make which call of the API.
+    var access: Access
+    var wrongTokens = WrongTokens()
     private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
     /// The flag of the file, not taken in yet.
@@ -61,11 +64,12 @@ final class Node {
     private let onFatal: (StoreError) -> Void
 
     init(
-        eventLoop: any EventLoop, settings: NodeSettings, replica: Replica, flags: FlagEdits, store: StoreThread,
-        events: EventStreams, logger: Logger, onFatal: @escaping (StoreError) -> Void
+        eventLoop: any EventLoop, settings: NodeSettings, access: Access, replica: Replica, flags: FlagEdits,
+        store: StoreThread, events: EventStreams, logger: Logger, onFatal: @escaping (StoreError) -> Void
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
+        self.access = access
         self.replica = replica
         self.flags = flags
         self.store = store

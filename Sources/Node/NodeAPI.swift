@@ -25,11 +25,11 @@ struct NodeAPI {
         var router = Router(eventLoop: node.eventLoop, errorDocument: Self.refusalDocument)
         let node = node
         let api = self
-        func read(_ path: String, _ handler: @escaping (Request) -> EventLoopFuture<Response>) {
-            router.on([.GET, .POST], path, handler)
+        func read(_ path: String, needs need: Access.Need = .reading, _ handler: @escaping Router.Handler) {
+            router.on([.GET, .POST], path, guarded(need, handler))
         }
-        func now(_ path: String, _ handler: @escaping (Request) -> Response) {
-            read(path) { node.eventLoop.makeSucceededFuture(handler($0)) }
+        func now(_ path: String, needs need: Access.Need = .reading, _ handler: @escaping (Request) -> Response) {
+            read(path, needs: need) { node.eventLoop.makeSucceededFuture(handler($0)) }
         }
         now("/v1/producer_ha/get_info") { _ in .document(node.getInfo()) }
         now("/v1/prodha/status") { request in
@@ -39,27 +39,28 @@ struct NodeAPI {
         }
         now("/v1/prodha/group") { _ in .document(node.groupDocument()) }
         now("/v1/prodha/can_produce") { _ in .document(node.canProduceDocument()) }
-        now("/health/live") { _ in .document(HealthDocument(healthy: true)) }
-        now("/health/ready") { _ in node.health(isWell: node.isReady) }
-        now("/health/leader") { _ in node.health(isWell: node.visibleObstacle(at: Clock.now()) == nil) }
+        now("/health/live", needs: .nothing) { _ in .document(HealthDocument(healthy: true)) }
+        now("/health/ready", needs: .nothing) { _ in node.health(isWell: node.isReady) }
+        now("/health/leader", needs: .nothing) { _ in node.health(isWell: node.visibleObstacle(at: Clock.now()) == nil)
+        }
         now("/metrics") { _ in
             Response(
                 status: .ok, headers: ["content-type": "text/plain; version=0.0.4; charset=utf-8"],
                 body: ByteBuffer(string: node.metrics()))
         }
         read("/v1/prodha/log", api.log)
-        router.on([.GET], "/v1/prodha/events", api.events)
+        router.on([.GET], "/v1/prodha/events", guarded(.reading, api.events))
         read("/v1/prodha/block", api.block)
         read("/v1/prodha/wait_block", api.waitBlock)
         read("/v1/prodha/transaction", api.transaction)
         for call in TransactionCall.allCases {
-            router.on([.POST], call.path) { api.takeTransaction($0, call) }
+            router.on([.POST], call.path, guarded(.nothing) { api.takeTransaction($0, call) })
         }
-        router.on([.POST], "/v1/prodha/check_block", api.checkBlock)
-        router.on([.POST], "/v1/prodha/commit_block", api.commitBlock)
+        router.on([.POST], "/v1/prodha/check_block", guarded(.reading, api.checkBlock))
+        router.on([.POST], "/v1/prodha/commit_block", guarded(.operating, api.commitBlock))
         api.routeOperators(&router)
         // Scripts written for EOSIO-Taurus use GET.
-        router.on([.GET, .POST], "/v1/producer_ha/take_leadership", api.takeLeadership)
+        router.on([.GET, .POST], "/v1/producer_ha/take_leadership", guarded(.operating, api.takeLeadership))
         var limits = HTTPLimits()
         limits.maxBodyBytes = { _, path in
             // A block may come as hex within JSON.

@@ -13,19 +13,21 @@ extension NodeAPI {
     func routeOperators(_ router: inout Router) {
         let api = self
         func act(_ path: String, _ handler: @escaping (Request) -> EventLoopFuture<Response>) {
+            let permitted = guarded(.operating, handler)
             router.on([.POST], path) { request in
                 // A page in a browser can make others call it.
                 guard !request.isFromABrowser else {
                     return api.answer(.error(.forbidden, message: "this call is not for browsers"))
                 }
-                return handler(request)
+                return permitted(request)
             }
         }
         act("/v1/prodha/region/pause") { api.setPaused(true, $0) }
         act("/v1/prodha/region/resume") { api.setPaused(false, $0) }
         act("/v1/prodha/maintenance", api.maintenance)
         act("/v1/prodha/transfer", api.transfer)
-        router.on([.GET, .POST], "/v1/prodha/history") { _ in api.answer(.document(api.node.history())) }
+        router.on(
+            [.GET, .POST], "/v1/prodha/history", guarded(.reading) { _ in api.answer(.document(api.node.history())) })
     }
 
     /// The body of a call, and who makes it. An empty body is an empty object.
@@ -48,7 +50,9 @@ extension NodeAPI {
         var random = SystemRandomNumberGenerator()
         let act = OperatorAct(
             operation: body.operation ?? String(random.next(), radix: 16),
-            who: body.who ?? "", from: request.remoteAddress?.ipAddress ?? "", reason: body.reason ?? "",
+            who: body.who ?? "",
+            from: (request.remoteAddress?.ipAddress ?? "") + (node.access.isOpen ? "" : ", with the operator's token"),
+            reason: body.reason ?? "",
             at: Clock.unixMilliseconds())
         return (body, act)
     }

@@ -59,6 +59,7 @@ extension Configuration {
     var fixedAtStart: Configuration {
         var copy = self
         copy.isActive = false
+        (copy.tokenFile, copy.readTokenFile) = (nil, nil)
         return copy
     }
 }

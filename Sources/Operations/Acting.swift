@@ -60,6 +60,8 @@ public struct ActOutcome: Hashable, Sendable {
         case unreachable
         /// The command itself makes no sense here.
         case usage
+        /// The peer wants another token, or one at all.
+        case denied
 
         public var exitCode: Int32 {
             switch self {
@@ -69,6 +71,7 @@ public struct ActOutcome: Hashable, Sendable {
             case .unknown: 5
             case .usage: 64
             case .unreachable: 69
+            case .denied: 77
             }
         }
     }
@@ -134,6 +137,8 @@ public final class ActRunner: Sendable {
         progress("asking the peers who leads")
         while true {
             let view = ClusterView(inspector.inspectAndWait())
+            // Waiting gives nobody a token.
+            if view.isDenied { return run.giveUp(view) }
             let step = look(at: view, regionName, &run)
             if case .end(let outcome) = step { return outcome }
             guard case .again = step, clock.now < run.deadline else { return run.giveUp(view) }
@@ -172,11 +177,17 @@ public final class ActRunner: Sendable {
                 kind, reason: reason, message, operation: papers.operation, region: region?.name, facts: facts)
         }
 
+        static let aboutTokens = "PRODHA_TOKEN is what is sent"
+
         func giveUp(_ view: ClusterView) -> ActOutcome {
             if isOut {
                 return outcome(
                     .unknown, reason: "outcome_unknown",
                     "whether it was done is unknown; prodha history shows operation \(papers.operation) if it was")
+            }
+            if view.isDenied {
+                return outcome(
+                    .denied, reason: "unauthorized", "nothing was done: \(view.headline); \(Self.aboutTokens)")
             }
             if region == nil || region?.verdict == .unreachable {
                 return outcome(.unreachable, reason: "unreachable", "nothing was done: \(view.headline)")
@@ -287,6 +298,10 @@ public final class ActRunner: Sendable {
                 // Busy: this request itself may be what is under way.
                 run.obstacle = (error.error.name, "\(target.name): \(printable(error.message))")
                 return .again
+            case ErrorKind.unauthorized.name, ErrorKind.forbidden.name:
+                return run.end(
+                    .denied, reason: error.error.name,
+                    "\(target.name): \(printable(error.message, limit: 400)); \(Run.aboutTokens)")
             case ErrorKind.transferFailed.name:
                 return run.end(.failed, reason: error.error.name, printable(error.message, limit: 400))
             default:

@@ -24,14 +24,6 @@ public struct ClusterView: Hashable, Sendable {
         /// No peer gave a status: nothing is known.
         case unreachable
 
-        /// 0 well, 2 degraded, 69 nothing reachable.
-        public var exitCode: Int32 {
-            switch self {
-            case .well: 0
-            case .degraded: 2
-            case .unreachable: 69
-            }
-        }
     }
 
     public var regions: [RegionView]
@@ -70,6 +62,20 @@ public struct ClusterView: Hashable, Sendable {
     public var verdict: Verdict {
         if regions.allSatisfy({ $0.verdict == .unreachable }) { return .unreachable }
         return alarms.isEmpty && concerns.isEmpty && regions.allSatisfy { $0.verdict == .well } ? .well : .degraded
+    }
+
+    /// Peers were reached, and all that answered want another token.
+    public var isDenied: Bool {
+        verdict == .unreachable && regions.contains { $0.peers.contains { $0.report.failure?.isDenial == true } }
+    }
+
+    /// 0 well, 2 degraded, 69 nothing reachable, 77 the token is refused.
+    public var exitCode: Int32 {
+        switch verdict {
+        case .well: 0
+        case .degraded: 2
+        case .unreachable: isDenied ? 77 : 69
+        }
     }
 
     /// One sentence that says the whole truth.

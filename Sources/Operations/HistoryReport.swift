@@ -9,6 +9,8 @@ public struct RegionHistory: Hashable, Sendable {
     public var entries: [HistoryEntry]
     /// Why there is none, or why it may not be all.
     public var note: String?
+    /// The peers want another token.
+    public var isDenied = false
 }
 
 extension ActRunner {
@@ -23,7 +25,8 @@ extension ActRunner {
                     ? nil : "as \(teller.name) has it, which does not lead: what is newest may be missing"
                 return RegionHistory(region: region.name, teller: teller.id, entries: history.entries, note: note)
             }
-            return RegionHistory(region: region.name, teller: nil, entries: [], note: region.headline)
+            return RegionHistory(
+                region: region.name, teller: nil, entries: [], note: region.headline, isDenied: view.isDenied)
         }
     }
 }

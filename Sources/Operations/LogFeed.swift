@@ -28,12 +28,14 @@ public final class LogFeed: Sendable {
         case unknownPeer(String)
         /// No peer tells its log.
         case unreachable(String)
+        /// Those that were reached want another token.
+        case denied(String)
 
         public var description: String {
             switch self {
             case .unknownRegion(let name): "there is no region \(printable(name))"
             case .unknownPeer(let name): "there is no peer \(printable(name)) in the region"
-            case .unreachable(let why): "no peer tells its log: \(why)"
+            case .unreachable(let why), .denied(let why): "no peer tells its log: \(why)"
             }
         }
 
@@ -42,6 +44,7 @@ public final class LogFeed: Sendable {
             case .unknownRegion: "unknown_region"
             case .unknownPeer: "unknown_peer"
             case .unreachable: "unreachable"
+            case .denied: "unauthorized"
             }
         }
 
@@ -49,6 +52,7 @@ public final class LogFeed: Sendable {
             switch self {
             case .unknownRegion, .unknownPeer: 64
             case .unreachable: 69
+            case .denied: 77
             }
         }
     }
@@ -144,7 +148,7 @@ public final class LogFeed: Sendable {
                 why = "\(peer.name): \(error)"
             }
         }
-        throw Failure.unreachable(why)
+        throw view.isDenied ? Failure.denied(why) : .unreachable(why)
     }
 
     private func lookForAnother(_ region: String?, _ peer: PeerName?) throws -> PeerTarget {

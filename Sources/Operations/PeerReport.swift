@@ -96,6 +96,12 @@ public enum PeerFailure: Error, Hashable, Sendable {
         }
     }
 
+    /// The peer wants another token, or one at all.
+    var isDenial: Bool {
+        guard case .httpError(_, let name?, _) = self else { return false }
+        return [ErrorKind.unauthorized.name, ErrorKind.forbidden.name].contains(name)
+    }
+
     /// Whether the peer was reached, in one word: "unreachable".
     var adjective: String {
         switch self {

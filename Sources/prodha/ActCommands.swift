@@ -54,7 +54,8 @@ struct PauseCommand: ParsableCommand {
         abstract: "Stop a region's production, until it is resumed.",
         discussion: """
             What was signed is committed first. The pause is in the replicated log: it outlives restarts and changes of the \
-            leader. Exit codes: 0 paused, also if it was already, 3 refused, 5 unknown, 69 unreachable.
+            leader. Exit codes: 0 paused, also if it was already, 3 refused, 5 unknown, 69 unreachable, 77 the token is \
+            refused.
             """)
 
     @OptionGroup var options: ActOptions
@@ -65,7 +66,9 @@ struct PauseCommand: ParsableCommand {
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Let a paused region produce again.",
-        discussion: "Exit codes: 0 resumed, also if it was not paused, 3 refused, 5 unknown, 69 unreachable.")
+        discussion: """
+            Exit codes: 0 resumed, also if it was not paused, 3 refused, 5 unknown, 69 unreachable, 77 the token is refused.
+            """)
 
     @OptionGroup var options: ActOptions
 
@@ -79,7 +82,7 @@ struct TransferCommand: ParsableCommand {
         discussion: """
             Finds the leader, which commits what it has signed and hands over; waits until the other peer leads and \
             says how many time slots went without a block. A peer that is behind or not well is refused. Exit codes: \
-            0 done, 1 the other peer did not take over, 3 refused, 5 unknown, 69 unreachable.
+            0 done, 1 the other peer did not take over, 3 refused, 5 unknown, 69 unreachable, 77 the token is refused.
             """)
 
     @Option(
@@ -98,7 +101,8 @@ struct MaintenanceCommand: ParsableCommand {
         abstract: "Keep a peer from leading, or let it lead again.",
         discussion: """
             A peer in maintenance keeps its vote and its log. It takes no leadership while another peer can have it; if it \
-            leads it hands over first. Exit codes: 0 done, also if it was so already, 3 refused, 5 unknown, 69 unreachable.
+            leads it hands over first. Exit codes: 0 done, also if it was so already, 3 refused, 5 unknown, 69 unreachable, \
+            77 the token is refused.
             """)
 
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
@@ -120,7 +124,7 @@ struct HistoryCommand: ParsableCommand {
         abstract: "Show who changed what and who led, as the replicated log has it.",
         discussion: """
             The latest hundred actions and the latest hundred leaders of each region. Times are those of the peers that \
-            wrote them. Exit codes: 0, or 69 when no peer of a region tells its history.
+            wrote them. Exit codes: 0, 69 when no peer of a region tells its history, 77 the token is refused.
             """)
 
     @OptionGroup var target: TargetOptions
@@ -140,6 +144,7 @@ struct HistoryCommand: ParsableCommand {
             format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
             width: terminal.width)
         try target.print(report.text(histories))
+        if histories.contains(where: \.isDenied) { throw ExitCode.denied }
         if histories.contains(where: { $0.teller == nil }) { throw ExitCode.unreachable }
     }
 }

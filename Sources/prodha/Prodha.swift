@@ -26,5 +26,6 @@ extension ExitCode {
     static let degraded = ExitCode(2)
     static let usage = ExitCode(64)
     static let unreachable = ExitCode(69)
+    static let denied = ExitCode(77)
     static let badConfiguration = ExitCode(78)
 }

@@ -8,7 +8,7 @@ struct StatusCommand: ParsableCommand {
         discussion: """
             Asks all peers at once, each with its own deadline. Above the table stands one sentence that says how things \
             are; marks: * the leader, x a peer that gave no status, ! what is not well. \
-            Exit codes: 0 well, 2 degraded, 69 no peer reachable, 64 usage, 78 bad configuration.
+            Exit codes: 0 well, 2 degraded, 69 no peer reachable, 77 the token is refused, 64 usage, 78 bad configuration.
             """)
 
     @OptionGroup var target: TargetOptions
@@ -25,7 +25,7 @@ struct StatusCommand: ParsableCommand {
         guard watch else {
             let view = ClusterView(inspector.inspectAndWait())
             try target.print(report.text(view, width: terminal.width))
-            throw ExitCode(view.verdict.exitCode)
+            throw ExitCode(view.exitCode)
         }
         try repeatedly(inspector, report, terminal)
     }
@@ -39,7 +39,7 @@ struct StatusCommand: ParsableCommand {
         while true {
             let next = clock.now + .seconds(1)
             let view = ClusterView(inspector.inspectAndWait())
-            Cursor.setExitCode(view.verdict.exitCode)
+            Cursor.setExitCode(view.exitCode)
             if isPainted {
                 let size = terminal.size ?? (rows: 24, columns: terminal.width)
                 let lines = StatusScreen(width: size.columns, style: report.style).lines(view)

@@ -153,7 +153,7 @@ import Testing
         #expect(
             view.headline
                 == "east is producing, peer 2 leads, 3 of 3 up; west is standby, peer 1 leads, 3 of 3 up")
-        #expect(view.verdict.exitCode == 0)
+        #expect(view.exitCode == 0)
     }
 
     @Test func aRegionOutOfReachIsNotLeftOut() {
@@ -164,7 +164,7 @@ import Testing
             view.headline
                 == "east is producing, peer 2 leads, 3 of 3 up; west is unreachable, so whether it produces is unknown, "
                 + "peers 1, 2 and 3 unreachable (no answer within 2000 ms)")
-        #expect(view.verdict.exitCode == 2)
+        #expect(view.exitCode == 2)
     }
 
     @Test func twoActiveRegionsAreAnAlarm() {
