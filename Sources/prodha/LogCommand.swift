@@ -23,7 +23,7 @@ struct LogCommand: ParsableCommand {
             Committed entries alone. Without --from the newest ones. The log of a peer that does not run is read from its \
             data with --data-dir, which changes nothing there; what it holds beyond the committed entries is shown too, \
             and where it is damaged it ends. JSON is one document per line. Exit codes: 0, 1 damaged, 64 usage, 69 no peer \
-            tells its log, 75 the data is in use.
+            tells its log, 75 the data is in use, 77 the token is refused.
             """)
 
     @Option(name: .long, help: ArgumentHelp("The first entry.", valueName: "index"))
