@@ -49,7 +49,10 @@ extension Guarded {
                         #expect(json["processed.id"]?.string == id)
                         #expect(json["processed.action_traces"]?.array?.count == 1)
                         let number = try #require(json["block_num"]?.int)
-                        #expect(try await machine.nodeos.id(at: number) == json["block_id"]?.string)
+                        // The group has it before a follower's nodeos is given it.
+                        try await eventually("nodeos \(machine.peer.id) has block \(number)") {
+                            try await machine.nodeos.id(at: number) == json["block_id"]?.string
+                        }
 
                         // The same again, by any way: it is there already.
                         let again = try await machine.peer.post("/v1/chain/\(call)", body(call, transaction))
