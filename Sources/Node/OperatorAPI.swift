@@ -51,7 +51,7 @@ extension NodeAPI {
         let act = OperatorAct(
             operation: body.operation ?? String(random.next(), radix: 16),
             who: body.who ?? "",
-            from: (request.remoteAddress?.ipAddress ?? "") + (node.access.isOpen ? "" : ", with the operator's token"),
+            from: (request.remoteAddress?.ipAddress ?? "") + (node.access.isOpen ? "" : " (token)"),
             reason: body.reason ?? "",
             at: Clock.unixMilliseconds())
         return (body, act)

@@ -115,7 +115,7 @@ extension Acceptance {
                 let paused = try await run(["pause", "--reason", "drill"], Self.operating)
                 try #require(paused.ending == .exit(0), "\(paused)")
                 let history = try await run(["history"], Self.reading)
-                try #require(history.ending == .exit(0) && history.output.contains("operator's token"), "\(history)")
+                try #require(history.ending == .exit(0) && history.output.contains("(token)"), "\(history)")
                 try #require(try await run(["resume"], Self.operating).ending == .exit(0))
             }
         }

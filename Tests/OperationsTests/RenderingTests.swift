@@ -231,3 +231,94 @@ private enum Scene: String, CaseIterable {
         #expect(Terminal(kind: .none).width == 100)
     }
 }
+
+/// The same for what happened: the history, the log and the incident.
+@Suite struct StoryTests {
+    private func time(_ seconds: Int64) -> UTCInstant { UTCInstant(unixMilliseconds: Said.now + 1000 * seconds) }
+
+    private func act(_ operation: String, _ seconds: Int64, _ reason: String) -> ActDocument {
+        ActDocument(
+            operation: operation, who: "alice@ops-1", from: "127.0.0.1 (token)", reason: reason,
+            at: time(seconds))
+    }
+
+    private var histories: [RegionHistory] {
+        [
+            RegionHistory(
+                region: "east", teller: 2,
+                entries: [
+                    .init(index: 2, term: 1, epoch: 1, at: time(0), event: .active, base: 412_345_678),
+                    .init(index: 3, term: 1, epoch: 1, at: time(1), event: .leads, peer: 2),
+                    .init(
+                        index: 90, term: 1, epoch: 1, at: time(40), event: .transfer, peer: 3,
+                        act: act("transfer-1", 40, "kernel"), result: .failed, outcome: "peer 2 leads",
+                        durationMS: 2300),
+                    .init(
+                        index: 120, term: 1, epoch: 2, at: time(60), event: .pause,
+                        act: act("pause-1", 60, "the disk of peer 1 is changed, see the ticket of last week")),
+                    .init(
+                        index: 130, term: 1, epoch: 2, at: time(70), event: .maintenanceOn, peer: 1,
+                        act: act("maintenance-1", 70, "")),
+                ], note: "as peer 2 has it, which does not lead: what is newest may be missing"),
+            RegionHistory(region: "west", teller: nil, entries: [], note: "west is unreachable"),
+        ]
+    }
+
+    private var entries: [LogEntryDocument] {
+        var entries = [LogEntryDocument(index: 1, term: 1, kind: .noop, size: 0)]
+        var region = LogEntryDocument(index: 2, term: 1, kind: .region, size: 40)
+        region.region = .init(
+            epoch: 2, expects: 1, state: "active", paused: true, base: nil, act: act("pause-1", 60, "disk swap"))
+        var operation = LogEntryDocument(index: 3, term: 1, kind: .operation, size: 18)
+        operation.operation = .init(event: .leads, peer: 2, at: time(1))
+        entries += [region, operation]
+        for number in UInt32(412_345_678)...412_345_679 {
+            entries.append(
+                LogEntryDocument(
+                    index: UInt64(number - 412_345_674), term: 12, kind: .block, size: 200,
+                    block: .init(
+                        number: number, id: "1893e34e5ca1ab1e", previous: "1893e34d5ca1ab1e", producer: "eosio",
+                        timestamp: time(Int64(number - 412_345_670)))))
+        }
+        return entries
+    }
+
+    private var incident: Incident {
+        func event(_ peer: Int, _ seconds: Int64, _ type: EventType, _ message: String, _ term: Int64) -> EventDocument
+        {
+            EventDocument(
+                id: "x-1", at: time(seconds), type: type, region: "east", peer: peer, message: message,
+                details: ["term": .integer(term)])
+        }
+        return Incident(
+            region: "east",
+            testimonies: [
+                .init(
+                    peer: 2, term: 12, clock: .init(peer: 2, offset: -12.5, uncertainty: 0.6),
+                    events: [
+                        event(2, 5, .peer, "the link to peer 1 is down: no answer within 1500 ms", 1),
+                        event(2, 6, .role, "peer 2 leads", 12),
+                    ], missed: true)
+            ], log: entries, since: nil, notes: ["peer 1 tells nothing: connection refused; last heard 5.2 s ago"])
+    }
+
+    @Test(arguments: [60, 100])
+    func theTablesStayAsTheyAre(_ width: Int) throws {
+        var log = LogReport(format: .table, width: width)
+        for (name, text) in [
+            ("history", HistoryReport(format: .table, width: width).text(histories)), ("log", log.text(entries)),
+            ("incident", IncidentReport(format: .table, width: width).text(incident)),
+        ] {
+            #expect(text.split(separator: "\n").allSatisfy { $0.count <= width }, "\(text)")
+            try compare(text, "\(name)-\(width).txt")
+        }
+    }
+
+    @Test(arguments: [(OutputFormat.json, "json"), (.yaml, "yaml"), (.tsv, "tsv")])
+    func theDocumentsStayAsTheyAre(_ format: OutputFormat, _ suffix: String) throws {
+        var log = LogReport(format: format, width: nil)
+        try compare(HistoryReport(format: format, width: 80).text(histories), "history.\(suffix)")
+        try compare(log.text(entries), "log.\(suffix)")
+        try compare(IncidentReport(format: format, width: 80).text(incident), "incident.\(suffix)")
+    }
+}
