@@ -13,62 +13,17 @@ public enum KeyFile {
     /// The longest file that is read, in bytes.
     public static let longest = 4096
 
-    /// The modes that are taken have no other bits than these: reading and writing by the owner.
-    private static let allowedMode: mode_t = 0o600
-
     /// Reads the key in the file at `path`. What was read is wiped, apart from the key.
     public static func read(_ path: String) throws(KeyFileError) -> PrivateKey {
-        // Without O_NONBLOCK a pipe would keep us waiting for a writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw KeyFileError(path, .ofSystem()) }
-        defer { _ = close(descriptor) }
+        let key: Result<PrivateKey, KeyFileError.Problem>
         do {
-            try check(descriptor)
-            return try withWipedMemory(byteCount: longest + 1) { memory throws(KeyFileError.Problem) in
-                let count = try fill(memory, from: descriptor)
-                guard count <= longest else { throw .tooLong }
-                return try key(in: UnsafeRawBufferPointer(rebasing: memory[..<count]))
+            key = try PrivateFile.withContents(of: path, longest: longest) { contents in
+                Result { () throws(KeyFileError.Problem) in try Self.key(in: contents) }
             }
         } catch {
-            throw KeyFileError(path, error)
+            throw KeyFileError(path, .init(error))
         }
-    }
-
-    /// Looks at the very file that was opened, not at what its name stands for a moment later.
-    private static func check(_ descriptor: Int32) throws(KeyFileError.Problem) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .ofSystem() }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile }
-        let mode = status.st_mode & 0o7777
-        guard mode & ~allowedMode == 0 else { throw .tooOpen(mode: UInt32(mode)) }
-    }
-
-    /// Reads until the end of the file, or until `memory` is full.
-    private static func fill(
-        _ memory: UnsafeMutableRawBufferPointer, from descriptor: Int32
-    ) throws(KeyFileError.Problem) -> Int {
-        var filled = 0
-        while filled < memory.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: memory[filled...])
-            let count = systemRead(descriptor, rest.baseAddress, rest.count)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw .ofSystem()
-            }
-            if count == 0 { break }
-            filled += count
-        }
-        return filled
-    }
-
-    private static func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
-        #if canImport(Glibc)
-            Glibc.read(descriptor, buffer, count)
-        #elseif canImport(Musl)
-            Musl.read(descriptor, buffer, count)
-        #else
-            Darwin.read(descriptor, buffer, count)
-        #endif
+        return try key.mapError { KeyFileError(path, $0) }.get()
     }
 
     static func key(in contents: UnsafeRawBufferPointer) throws(KeyFileError.Problem) -> PrivateKey {
@@ -117,8 +72,14 @@ public struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible {
         case secondLine(line: Int)
         case badKey(line: Int, InvalidKey)
 
-        static func ofSystem() -> Problem {
-            .unreadable(reason: String(cString: strerror(errno)))
+        init(_ problem: PrivateFile.Problem) {
+            self =
+                switch problem {
+                case .unreadable(let reason): .unreadable(reason: reason)
+                case .notAFile: .notAFile
+                case .tooOpen(let mode): .tooOpen(mode: mode)
+                case .tooLong: .tooLong
+                }
         }
     }
 

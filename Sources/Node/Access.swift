@@ -6,6 +6,7 @@ import HTTP
 import Logging
 import NIOCore
 import Raft
+import Transport
 
 /// Who may make which call of the API.
 struct Access {
@@ -82,13 +83,12 @@ struct Access {
 /// Who shows wrong tokens waits for the answer, so that trying many takes long.
 struct WrongTokens {
     static let delay = TimeAmount.seconds(1)
-    /// Calls that wait so at once. More are answered at once, and their connections closed.
+    /// Calls that wait so at once. More are answered at once, as too many.
     static let most = 64
 
     private(set) var waiting = 0
     private(set) var count: UInt64 = 0
-    private var lastComplaint: Instant?
-    private var sinceComplaint = 0
+    private var complaints = Complaints(interval: .seconds(60))
 
     /// False: too many wait already.
     mutating func begin() -> Bool {
@@ -102,10 +102,7 @@ struct WrongTokens {
 
     /// How many there were since the last line of the log, when it is time for one: once a minute.
     mutating func complaint(at now: Instant) -> Int? {
-        sinceComplaint += 1
-        if let lastComplaint, now - lastComplaint < .seconds(60) { return nil }
-        defer { (lastComplaint, sinceComplaint) = (now, 0) }
-        return sinceComplaint
+        complaints.pass("token", at: .uptimeNanoseconds(UInt64(now.nanoseconds))).map { $0 + 1 }
     }
 }
 

@@ -137,7 +137,17 @@ public enum Daemon {
                 continue
             }
             logger.notice("read \(configuration.file) again")
-            eventLoop.execute { running.value.node.reload(configuration) }
+            let access: Access?
+            do throws(TokenFileError) {
+                access = try Access(configuration)
+            } catch {
+                logger.error("\(error); the tokens stay as they were")
+                access = nil
+            }
+            eventLoop.execute {
+                if let access { running.value.node.access = access }
+                running.value.node.reload(configuration)
+            }
         }
     }
 

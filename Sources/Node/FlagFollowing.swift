@@ -35,11 +35,6 @@ extension Node {
             logger.notice("is_active_raft_cluster is \(configuration.isActive), as before")
         }
         readFlag(configuration.isActive)
-        do throws(TokenFileError) {
-            access = try Access(configuration)
-        } catch {
-            logger.error("\(error); the tokens stay as they were")
-        }
         // The others need not wait for the next second.
         report()
         if configuration.fixedAtStart != settings.fixedAtStart {

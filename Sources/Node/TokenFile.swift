@@ -1,6 +1,6 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
-import Glibc
+import Keys
 
 /// A bearer token, as RFC 6750 spells it.
 struct Token: Sendable {
@@ -43,26 +43,24 @@ extension Token {
     /// Reads the token in the file at `path`, which nobody but its owner may read.
     init(file path: String) throws(TokenFileError) {
         func problem(_ text: String) -> TokenFileError { TokenFileError(path: path, problem: text) }
-        // Without O_NONBLOCK a pipe would keep us waiting for a writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw problem(String(cString: strerror(errno))) }
-        defer { close(descriptor) }
-        // The very file that was opened, not what its name stands for a moment later.
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw problem("it is not a regular file")
+        let token: Token?
+        do {
+            token = try PrivateFile.withContents(of: path, longest: Self.length.upperBound + 2) { contents in
+                var text = contents[...]
+                if text.last == UInt8(ascii: "\n") { text.removeLast() }
+                if text.last == UInt8(ascii: "\r") { text.removeLast() }
+                return Token(text)
+            }
+        } catch {
+            switch error {
+            case .unreadable(let reason): throw problem(reason)
+            case .notAFile: throw problem("it is not a regular file")
+            case .tooOpen(let mode):
+                throw problem("it has mode 0\(String(mode, radix: 8)), wanted 0600 or stricter; run: chmod 600 \(path)")
+            case .tooLong: token = nil
+            }
         }
-        let mode = status.st_mode & 0o7777
-        guard mode & ~0o600 == 0 else {
-            throw problem("it has mode 0\(String(mode, radix: 8)), wanted 0600 or stricter; run: chmod 600 \(path)")
-        }
-        var buffer = [UInt8](repeating: 0, count: Self.length.upperBound + 3)
-        let count = read(descriptor, &buffer, buffer.count)
-        guard count >= 0 else { throw problem(String(cString: strerror(errno))) }
-        var text = buffer[..<count]
-        if text.last == UInt8(ascii: "\n") { text.removeLast() }
-        if text.last == UInt8(ascii: "\r") { text.removeLast() }
-        guard let token = Token(text) else {
+        guard let token else {
             throw problem(
                 "it holds no token: one line of \(Self.length.lowerBound) to \(Self.length.upperBound) letters, digits and "
                     + "-._~+/=; make one with: head -c 24 /dev/urandom | base64")

@@ -6,17 +6,6 @@ import NIOConcurrencyHelpers
 @testable import BrokerHarness
 @testable import Harness
 
-/// Calls `body` with 127.0.0.1 and a port.
-func withLoopback<Result>(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-    return withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-    }
-}
-
 private func newSocket() throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw BrokerError("socket: \(String(cString: strerror(errno)))") }
@@ -26,44 +15,7 @@ private func newSocket() throws -> Int32 {
 func canConnect(to port: Int) throws -> Bool {
     let descriptor = try newSocket()
     defer { close(descriptor) }
-    return withLoopback(port) { connect(descriptor, $0, $1) } == 0
-}
-
-/// Listens on loopback and treats each connection as it is told, on a thread of its own.
-final class Listener: Sendable {
-    let port: Int
-    private let descriptor: Int32
-    private let accepted = NIOLockedValueBox(0)
-
-    /// - Parameter treat: need not close the connection.
-    init(_ treat: @escaping @Sendable (Int32) -> Void) throws {
-        descriptor = try newSocket()
-        port = try Ports.free()
-        guard withLoopback(port, { [descriptor] in bind(descriptor, $0, $1) }) == 0, listen(descriptor, 64) == 0 else {
-            throw BrokerError("port \(port): \(String(cString: strerror(errno)))")
-        }
-        let (descriptor, accepted) = (descriptor, accepted)
-        Thread.detachNewThread {
-            while true {
-                let connection = accept(descriptor, nil, nil)
-                guard connection >= 0 else { break }
-                _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-                accepted.withLockedValue { $0 += 1 }
-                Thread.detachNewThread {
-                    treat(connection)
-                    close(connection)
-                }
-            }
-            close(descriptor)
-        }
-    }
-
-    /// Connections so far.
-    var connections: Int { accepted.withLockedValue { $0 } }
-
-    func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
-
-    deinit { stop() }
+    return withAddress(INADDR_LOOPBACK, port) { connect(descriptor, $0, $1) } == 0
 }
 
 /// Stands between a client and a broker.
@@ -77,17 +29,17 @@ final class Relay: Sendable {
 
     private let state: NIOLockedValueBox<State>
     private let mayPass: ConditionLock<Bool>
-    private let listener: Listener
+    private let listener: LoopbackServer
 
     var port: Int { listener.port }
 
     init(to target: Int) throws {
         let (state, mayPass) = (NIOLockedValueBox(State()), ConditionLock(value: true))
         (self.state, self.mayPass) = (state, mayPass)
-        listener = try Listener { client in
+        listener = try LoopbackServer { client in
             guard let broker = try? newSocket() else { return }
             defer { close(broker) }
-            guard withLoopback(target, { connect(broker, $0, $1) }) == 0 else { return }
+            guard withAddress(INADDR_LOOPBACK, target, { connect(broker, $0, $1) }) == 0 else { return }
             state.withLockedValue { $0.descriptors.formUnion([client, broker]) }
             defer { state.withLockedValue { $0.descriptors.subtract([client, broker]) } }
             let isDone = ConditionLock(value: false)

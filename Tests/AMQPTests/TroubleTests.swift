@@ -73,7 +73,7 @@ extension BrokerTests {
         }
 
         @Test func aListenerThatSaysNothing() async throws {
-            let listener = try Listener { connection in waitForEnd(connection) }
+            let listener = try LoopbackServer { connection in waitForEnd(connection) }
             defer { listener.stop() }
             try await expect(
                 TestSession(port: listener.port, queue: "q", connectTimeout: .milliseconds(300)),
@@ -81,7 +81,7 @@ extension BrokerTests {
         }
 
         @Test func aListenerThatSaysNothingWhereTLSIsWanted() async throws {
-            let listener = try Listener { connection in waitForEnd(connection) }
+            let listener = try LoopbackServer { connection in waitForEnd(connection) }
             defer { listener.stop() }
             let settings = try AMQPSettings(
                 address: AMQPAddress(security: .tls, host: "127.0.0.1", port: listener.port), queue: "q", prefetch: 1,
@@ -105,7 +105,7 @@ extension BrokerTests {
             "\u{1}\u{0}\u{0}\u{0}\u{0}\u{0}\u{4}\u{0}\u{a}\u{0}\u{a}\u{4e}", "",
         ])
         func aListenerThatSpeaksAnotherLanguage(_ words: String) async throws {
-            let listener = try Listener { connection in
+            let listener = try LoopbackServer { connection in
                 let bytes = Array(words.utf8)
                 _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
                 shutdown(connection, Int32(SHUT_WR))
@@ -124,7 +124,7 @@ extension BrokerTests {
         }
 
         @Test func aCloseEndsTheConnecting() async throws {
-            let listener = try Listener { connection in waitForEnd(connection) }
+            let listener = try LoopbackServer { connection in waitForEnd(connection) }
             defer { listener.stop() }
             let session = try TestSession(port: listener.port, queue: "q")
             try await eventually("it has connected") { listener.connections == 1 }

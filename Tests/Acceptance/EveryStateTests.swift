@@ -137,8 +137,8 @@ extension Acceptance {
             let teller = try desk.cluster.peer(try #require(told["told_by"]?.int, "\(told)"))
             try #require(!desk.silent.contains(teller.id))
             let kept = try await teller.get("/v1/prodha/history").document()
-            let (entries, all2) = (told["entries"]?.array ?? [], kept["entries"]?.array ?? [])
-            try #require(!entries.isEmpty && entries.allSatisfy(all2.contains), "\(told) but \(kept)")
+            let (shown, written) = (told["entries"]?.array ?? [], kept["entries"]?.array ?? [])
+            try #require(!shown.isEmpty && shown.allSatisfy(written.contains), "\(told) but \(kept)")
 
             let incident = try await desk.run(["log", "--incident"])
             try #require(incident.ending == .exit(0), "\(incident)")
@@ -330,10 +330,12 @@ extension Acceptance {
                 let (port, holder, error): (Int, AnyObject, String)
                 switch kind {
                 case "other version":
-                    let api = try CannedAPI(status: ["schema_version": 2, "peer": "what a later version may say"])
+                    let api = try LoopbackServer(document: [
+                        "schema_version": 2, "peer": "what a later version may say",
+                    ])
                     (port, holder, error) = (api.port, api, "other_schema_version")
                 case "garbage":
-                    let api = try CannedAPI(answering: Array("SSH-2.0-OpenSSH_9.2\r\n\u{1b}[2J".utf8))
+                    let api = try LoopbackServer(answering: Array("SSH-2.0-OpenSSH_9.2\r\n\u{1b}[2J".utf8))
                     (port, holder, error) = (api.port, api, "garbage")
                 default:
                     let free = try Ports.free()
