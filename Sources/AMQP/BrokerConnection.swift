@@ -171,6 +171,7 @@ final class BrokerConnection {
 
     private func openChannel() throws(AMQPCloseReason) {
         try expect("open a channel") { amqp_channel_open(state, Self.channel) }
+        try expect("confirm what is published") { amqp_confirm_select(state, Self.channel) }
         // Passive: it is not created when it does not exist.
         try expect("look for queue \(settings.queue)") {
             withBytes(settings.queue) { amqp_queue_declare(state, Self.channel, $0, 1, 0, 0, 0, amqp_empty_table) }
@@ -238,7 +239,10 @@ final class BrokerConnection {
     func publish(_ publication: ConsumerLink.Publication) throws(AMQPCloseReason) {
         let texts = CopiedTexts()
         var properties = amqp_basic_properties_t()
-        properties._flags = amqp_flags_t(AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG)
+        properties._flags = amqp_flags_t(
+            AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG)
+        // A durable queue keeps it over the broker's restart.
+        properties.delivery_mode = UInt8(AMQP_DELIVERY_PERSISTENT.rawValue)
         properties.content_type = texts.copy(publication.contentType)
         if let correlationID = publication.correlationID {
             properties._flags |= amqp_flags_t(AMQP_BASIC_CORRELATION_ID_FLAG)

@@ -62,9 +62,12 @@ struct ConsumerThread: Sendable {
         }
     }
 
-    /// Returns when closing is asked for, after all calls made before.
+    /// Returns when closing is asked for, after all calls made before, and once no acknowledgement waits for the broker.
+    /// The event loop bounds that: it shuts the socket when closing takes too long.
     private func serve(_ connection: BrokerConnection) throws(AMQPCloseReason) {
         var assembly = DeliveryAssembly()
+        var acknowledgements = HeldAcknowledgements()
+        var isClosing = false
         while true {
             // librabbitmq has read more than one frame from the socket: all of them, before the socket is looked at again.
             // And before anything is written: after long silence that would block without a bound.
@@ -74,19 +77,28 @@ struct ConsumerThread: Sendable {
                 link.noteBusy()
                 guard let frame = try connection.nextFrame() else { break }
                 frames += 1
-                if let delivery = try take(frame, connection, &assembly) { deliveries.append(.delivered(delivery)) }
+                if let delivery = try take(frame, connection, &assembly, &acknowledgements) {
+                    deliveries.append(.delivered(delivery))
+                }
                 connection.forget(frame)
             }
             if !deliveries.isEmpty { report(deliveries) }
             for call in link.takeCalls() {
                 link.noteBusy()
                 switch call {
-                case .acknowledge(let tag): try connection.acknowledge(tag)
+                case .acknowledge(let tag): acknowledgements.hold(tag)
                 case .reject(let tag): try connection.reject(tag)
-                case .publish(let publication): try connection.publish(publication)
-                case .close: return
+                case .publish(let publication):
+                    try connection.publish(publication)
+                    acknowledgements.notePublication()
+                case .close: isClosing = true
                 }
             }
+            for tag in acknowledgements.release() {
+                link.noteBusy()
+                try connection.acknowledge(tag)
+            }
+            if isClosing, acknowledgements.isEmpty { return }
             if frames < Self.maxFramesAtOnce {
                 link.noteIdle()
                 waitForSomething(connection)
@@ -95,13 +107,20 @@ struct ConsumerThread: Sendable {
     }
 
     private func take(
-        _ frame: amqp_frame_t, _ connection: BrokerConnection, _ assembly: inout DeliveryAssembly
+        _ frame: amqp_frame_t, _ connection: BrokerConnection, _ assembly: inout DeliveryAssembly,
+        _ acknowledgements: inout HeldAcknowledgements
     ) throws(AMQPCloseReason) -> AMQPDelivery? {
         let isMethod = Int32(frame.frame_type) == AMQP_FRAME_METHOD
         switch frame.channel {
         case BrokerConnection.channel where isMethod && frame.payload.method.id == crabbitmq_basic_cancel:
             throw .lost(
                 "the broker ended the consumption of queue \(settings.queue): it was deleted, or its node is gone")
+        case BrokerConnection.channel where isMethod && frame.payload.method.id == crabbitmq_basic_ack:
+            guard let decoded = frame.payload.method.decoded else { break }
+            let confirm = decoded.assumingMemoryBound(to: amqp_basic_ack_t.self).pointee
+            acknowledgements.confirm(confirm.delivery_tag, isMultiple: confirm.multiple != 0)
+        case BrokerConnection.channel where isMethod && frame.payload.method.id == crabbitmq_basic_nack:
+            throw .lost("the broker could not keep a reply; its log says why")
         case BrokerConnection.channel where isMethod && frame.payload.method.id == crabbitmq_channel_close:
             throw .lost("the broker closed the channel: \(BrokerReply(closing: frame.payload.method))")
         case BrokerConnection.channel:

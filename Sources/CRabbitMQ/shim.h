@@ -9,6 +9,7 @@
 static const amqp_method_number_t crabbitmq_basic_deliver = AMQP_BASIC_DELIVER_METHOD;
 static const amqp_method_number_t crabbitmq_basic_cancel = AMQP_BASIC_CANCEL_METHOD;
 static const amqp_method_number_t crabbitmq_basic_ack = AMQP_BASIC_ACK_METHOD;
+static const amqp_method_number_t crabbitmq_basic_nack = AMQP_BASIC_NACK_METHOD;
 static const amqp_method_number_t crabbitmq_basic_get_empty = AMQP_BASIC_GET_EMPTY_METHOD;
 static const amqp_method_number_t crabbitmq_channel_close = AMQP_CHANNEL_CLOSE_METHOD;
 static const amqp_method_number_t crabbitmq_connection_close = AMQP_CONNECTION_CLOSE_METHOD;

@@ -137,18 +137,25 @@ final class BrokerClient {
         }
     }
 
+    /// They are in the queue until all have been read: if the broker dies in between, none is lost.
     func take(_ limit: Int, from queue: String) throws -> [BrokerMessage] {
         var messages: [BrokerMessage] = []
+        var last: UInt64 = 0
         while messages.count < limit {
             defer { forget() }
-            let reply = amqp_basic_get(state, channel, bytes(queue.utf8), 1)
+            let reply = amqp_basic_get(state, channel, bytes(queue.utf8), 0)
             try check(reply, "get from \(queue)")
             if reply.reply.id == crabbitmq_basic_get_empty { break }
+            if let decoded = reply.reply.decoded {
+                last = decoded.assumingMemoryBound(to: amqp_basic_get_ok_t.self).pointee.delivery_tag
+            }
             var message = amqp_message_t()
             try check(amqp_read_message(state, channel, &message, 0), "read from \(queue)")
             defer { amqp_destroy_message(&message) }
             messages.append(Self.message(message))
         }
+        // Should it not arrive they come again.
+        if last > 0 { amqp_basic_ack(state, channel, last, 1) }
         return messages
     }
 
