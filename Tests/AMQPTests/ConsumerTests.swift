@@ -151,6 +151,31 @@ extension BrokerTests {
             #expect(try await broker.take(from: replies).map(\.text) == texts(0..<100))
         }
 
+        /// What was answered and not read yet is there after the broker's orderly end and after kill -9.
+        @Test(arguments: [SIGTERM, SIGKILL])
+        func aReplyWhoseMessageIsAcknowledgedOutlivesTheBroker(_ signal: Int32) async throws {
+            let broker = try await Broker.start()
+            let (queue, replies) = (newQueue(), newQueue())
+            for name in [queue, replies] { try await broker.declare(name) }
+            try await broker.publish(numbers(0..<20), to: queue)
+            let session = try TestSession(port: broker.port, queue: queue) { delivery, consumer in
+                do {
+                    try consumer.publish(
+                        to: replies, correlationID: nil, headers: [:], contentType: "text/plain", body: delivery.body)
+                } catch {
+                    Issue.record("\(error)")
+                }
+                consumer.acknowledge(delivery.tag)
+            }
+            try await session.delivered(20)
+            // Closing waits until all are acknowledged.
+            try await session.close()
+            #expect(try await broker.depth(queue) == 0)
+            if signal == SIGKILL { try await broker.kill() } else { try await broker.stop() }
+            try await broker.start()
+            #expect(try await broker.take(from: replies).map(\.text) == texts(0..<20))
+        }
+
         @Test func aReplyToNobodyDoesNoHarm() async throws {
             let broker = try await Broker.shared()
             let queue = newQueue()
