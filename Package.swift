@@ -40,7 +40,7 @@ let layers: [Target] = [
         name: "HTTP",
         dependencies: [
             product("Logging", "swift-log"), product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
-            product("NIOHTTP1", "swift-nio"),
+            product("NIOHTTP1", "swift-nio"), product("NIOTLS", "swift-nio"),
         ]),
     .target(
         name: "Gate",
@@ -75,8 +75,9 @@ let layers: [Target] = [
     .target(
         name: "Operations",
         dependencies: [
-            "API", "Configuration", "HTTP", product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
-            product("NIOHTTP1", "swift-nio"),
+            "API", "Configuration", "HTTP", product("NIOConcurrencyHelpers", "swift-nio"),
+            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
+            product("NIOSSL", "swift-nio-ssl"),
         ]),
     .target(
         name: "Lab",

@@ -27,6 +27,9 @@ extension ErrorKind {
     public static let forbidden = ErrorKind(
         name: "forbidden", status: 403,
         what: "This token or address may not make this call; nothing was done; use an operator's token.")
+    public static let misdirected = ErrorKind(
+        name: "misdirected_request", status: 421,
+        what: "The request names a host that this API is not; nothing was done; use its address.")
     public static let notFound = ErrorKind(
         name: "not_found", status: 404, what: "There is nothing at this path; check its spelling.")
     public static let blockNotFound = ErrorKind(
@@ -90,7 +93,7 @@ extension ErrorKind {
     /// Every error there is, those of `commit_block` last; `not_leader`, `no_quorum` and `overloaded` are there twice.
     public static let catalogue: [ErrorKind] =
         [
-            malformedRequest, malformedBlock, unauthorized, forbidden, notFound, blockNotFound, methodNotAllowed,
+            malformedRequest, malformedBlock, unauthorized, forbidden, misdirected, notFound, blockNotFound, methodNotAllowed,
             requestTimeout, waitTimeout, transactionUnknown, bodyTooLarge, headersTooLarge, notLeader, noQuorum,
             epochChanged, busy, transferRefused, maintenanceRefused, transferFailed, unknownPeer,
             outcomeUnknown, internalError, overloaded, tooManyConnections,

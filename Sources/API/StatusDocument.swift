@@ -42,12 +42,15 @@ public struct StatusDocument: Document {
         public var uptimeMS: Milliseconds
         /// What its clock says at this moment. Null from a peer that does not say.
         @Nullable public var time: UTCInstant?
+        /// What it shows to others; empty without TLS. Null from a peer that does not say.
+        @Nullable public var certificates: [Certificate]?
 
         public init(
             id: Int, region: String, address: String, api: String, version: String, uptimeMS: Milliseconds,
-            time: UTCInstant? = nil
+            time: UTCInstant? = nil, certificates: [Certificate]? = nil
         ) {
             self.time = time
+            self.certificates = certificates
             self.id = id
             self.region = region
             self.address = address
@@ -57,8 +60,27 @@ public struct StatusDocument: Document {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case id, region, address, api, version, time
+            case id, region, address, api, version, time, certificates
             case uptimeMS = "uptime_ms"
+        }
+    }
+
+    /// A certificate that a peer shows.
+    public struct Certificate: Codable, Hashable, Sendable {
+        /// `peers` or `api`.
+        public var use: String
+        public var subject: String
+        public var expiresAt: UTCInstant
+
+        public init(use: String, subject: String, expiresAt: UTCInstant) {
+            self.use = use
+            self.subject = subject
+            self.expiresAt = expiresAt
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case use, subject
+            case expiresAt = "expires_at"
         }
     }
 

@@ -110,6 +110,8 @@ public struct ServiceURL: Hashable, Sendable, Codable, CustomStringConvertible {
     public var endpoint: HostPort
     /// Empty, or beginning with `/`.
     public var path: String
+    /// It is reached by this socket of the machine instead: an absolute path.
+    public private(set) var unixSocket: String?
 
     public var host: String { endpoint.host }
     public var port: Int { endpoint.port }
@@ -118,6 +120,12 @@ public struct ServiceURL: Hashable, Sendable, Codable, CustomStringConvertible {
         self.scheme = scheme
         self.endpoint = endpoint
         self.path = path
+    }
+
+    /// By a unix socket, at this absolute path.
+    public init(unixSocket: String) {
+        self.init(scheme: .http, endpoint: HostPort(host: "localhost", port: Scheme.http.defaultPort))
+        self.unixSocket = unixSocket
     }
 
     /// Reads `http://host:port`. Without a scheme `bareScheme` applies, and then a port is required.
@@ -156,8 +164,10 @@ public struct ServiceURL: Hashable, Sendable, Codable, CustomStringConvertible {
         self.init(scheme: scheme, endpoint: endpoint, path: path)
     }
 
-    /// `http://host:port/path`, the port always written.
-    public var description: String { "\(scheme.rawValue)://\(endpoint)\(path)" }
+    /// `http://host:port/path`, the port always written; `unix:/path` for a socket.
+    public var description: String { unixSocket == nil ? "\(scheme.rawValue)://\(place)\(path)" : place }
+    /// Where it is, without how to speak to it: `host:port`, `unix:/path`.
+    public var place: String { unixSocket.map { "unix:\($0)" } ?? endpoint.description }
 }
 
 extension String {

@@ -72,10 +72,18 @@ public struct Configuration: Hashable, Sendable {
     public var apiListen: HostPort
     /// `api.tls`. Nil: plain HTTP.
     public var apiTLS: APITLS?
-    /// `api.token_file`: the operators' bearer token. A path.
+    /// `api.host_names`: names that this peer's API is called by, besides its address, `localhost` and the host of its own
+    /// `api`.
+    public var apiHostNames: [String]
+    /// `api.unix_socket`. nil: none.
+    public var apiUnixSocket: UnixSocket?
+    /// `api.token_file`: the operators' bearer tokens. A path.
     public var tokenFile: String?
-    /// `api.read_token_file`: the bearer token for reading only. A path.
+    /// `api.read_token_file`: the bearer tokens for reading only. A path.
     public var readTokenFile: String?
+
+    /// `api.tls.ca_file`: the authority that tools trust for APIs. nil: those that the system trusts.
+    public var apiAuthorityFile: String?
 
     // MARK: State and nodeos
 
@@ -95,7 +103,8 @@ public struct Configuration: Hashable, Sendable {
     /// What tools need to find every peer.
     public var directory: PeerDirectory {
         PeerDirectory(
-            file: file, regionName: regionName, quorumSize: quorumSize, peers: peers, regions: regions)
+            file: file, regionName: regionName, quorumSize: quorumSize, peers: peers, regions: regions,
+            apiAuthorityFile: apiAuthorityFile)
     }
 }
 
@@ -187,6 +196,17 @@ public struct APITLS: Hashable, Sendable {
     public var clientCAFile: String?
 }
 
+/// A unix socket on which the API is served too. Who may write to its file may operate.
+public struct UnixSocket: Hashable, Sendable {
+    /// In bytes; the system takes a few more.
+    public static let longestPath = 100
+
+    /// `api.unix_socket`: an absolute path of at most 100 bytes; its folder must exist.
+    public var path: String
+    /// `api.unix_socket_mode`: the file's permissions.
+    public var mode: UInt32
+}
+
 /// A group as other regions and tools see it.
 public struct Region: Hashable, Sendable {
     public struct Member: Hashable, Sendable {
@@ -217,6 +237,8 @@ public struct PeerDirectory: Hashable, Sendable {
     public var peers: [Peer]
     /// As `Configuration.regions`.
     public var regions: [Region]
+    /// As `Configuration.apiAuthorityFile`.
+    public var apiAuthorityFile: String?
 }
 
 /// The `nodeos` block: what stands beside this peer. Every part may be missing.

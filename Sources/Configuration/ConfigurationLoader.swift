@@ -147,7 +147,8 @@ private struct Assembly {
 
         guard let quorum, let peers, let regionName, !findings.hasErrors else { return }
         directory = PeerDirectory(
-            file: file, regionName: regionName, quorumSize: quorum, peers: peers, regions: regions)
+            file: file, regionName: regionName, quorumSize: quorum, peers: peers, regions: regions,
+            apiAuthorityFile: api.authorityFile)
         guard let isActive, let loggingLevel, let timing, let snapshotDistance, let returnGate, let maxClockDrift,
             let requireTLS, let selfID, let apiListen, let dataDirectory, let onChange
         else { return }
@@ -165,7 +166,8 @@ private struct Assembly {
             snapshotDistance: snapshotDistance, maxClockDrift: maxClockDrift,
             returnGate: returnGate == 0 ? nil : .milliseconds(returnGate), tls: tls, requireTLS: requireTLS,
             regionName: regionName, regions: regions, apiListen: apiListen, apiTLS: api.tls,
-            tokenFile: api.tokenFile, readTokenFile: api.readTokenFile, dataDirectory: dataDirectory,
+            apiHostNames: api.hostNames, apiUnixSocket: api.unixSocket, tokenFile: api.tokenFile, readTokenFile: api.readTokenFile,
+            apiAuthorityFile: api.authorityFile, dataDirectory: dataDirectory,
             onChange: onChange, nodeos: nodeos.settings, amqp: amqp)
     }
 

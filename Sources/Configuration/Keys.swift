@@ -23,8 +23,10 @@ struct KnownKeys: Sendable {
     static let peer = KnownKeys(taurus: ["id", "address", "listening_port"], extensions: ["api"])
     static let region = KnownKeys(extensions: ["name", "peers"])
     static let regionPeer = KnownKeys(extensions: ["id", "api"])
-    static let api = KnownKeys(extensions: ["listen", "tls", "token_file", "read_token_file"])
-    static let apiTLS = KnownKeys(extensions: ["cert_file", "key_file", "client_ca_file"])
+    static let api = KnownKeys(extensions: [
+        "listen", "host_names", "tls", "token_file", "read_token_file", "unix_socket", "unix_socket_mode",
+    ])
+    static let apiTLS = KnownKeys(extensions: ["cert_file", "key_file", "client_ca_file", "ca_file"])
     static let nodeos = KnownKeys(extensions: ["http", "producers", "p2p", "signer"])
     static let p2p = KnownKeys(extensions: ["node", "listen", "peers", "local_listen"])
     static let signer = KnownKeys(extensions: ["listen", "public_key", "key_file", "keosd_url"])

@@ -14,7 +14,10 @@ struct APIDraft {
     var listen: HostPort?
     /// A value was given for `listen` and is wrong.
     var listenIsWrong: Bool
+    var hostNames: [String] = []
+    var unixSocket: UnixSocket?
     var tls: APITLS?
+    var authorityFile: String?
     var tokenFile: String?
     var readTokenFile: String?
 
@@ -28,7 +31,8 @@ enum LocalRules {
             return APIDraft(listenIsWrong: root.has("api"))
         }
         let listen = api.address("listen")
-        let tls = apiTLS(api, checks: checks, tlsCheck: tlsCheck)
+        let (tls, authorityFile) = apiTLS(api, checks: checks, tlsCheck: tlsCheck)
+        let unixSocket = unixSocket(api)
         let tokenFile = api.file("token_file", checks: checks, privacy: .required)
         let readTokenFile = api.file("read_token_file", checks: checks, privacy: .required)
         if let tokenFile, tokenFile == readTokenFile {
@@ -36,7 +40,7 @@ enum LocalRules {
                 "read_token_file", "the same file as token_file: who may read could also operate",
                 "give readers a token of their own")
         }
-        let hasToken = api.has("token_file") || api.has("read_token_file")
+        let hasToken = api.has("token_file") || api.has("read_token_file") || tls?.clientCAFile != nil
         if let listen, !listen.isLoopback {
             if !api.has("tls") {
                 api.error(
@@ -46,14 +50,14 @@ enum LocalRules {
             if !hasToken {
                 api.error(
                     "listen", "\(listen) is not loopback and the API has no token",
-                    "give api.token_file, or listen on 127.0.0.1:\(listen.port)")
+                    "give api.token_file, or api.tls.client_ca_file, or listen on 127.0.0.1:\(listen.port)")
             }
-        } else if !hasToken {
+        } else if !hasToken, unixSocket == nil {
             warnWithoutToken(root, "api", checks)
         }
         return APIDraft(
-            reader: api, listen: listen, listenIsWrong: api.has("listen") && listen == nil, tls: tls,
-            tokenFile: tokenFile, readTokenFile: readTokenFile)
+            reader: api, listen: listen, listenIsWrong: api.has("listen") && listen == nil, hostNames: hostNames(api),
+            unixSocket: unixSocket, tls: tls, authorityFile: authorityFile, tokenFile: tokenFile, readTokenFile: readTokenFile)
     }
 
     private static func warnWithoutToken(_ root: ObjectReader, _ key: String, _ checks: FileChecks) {
@@ -62,19 +66,59 @@ enum LocalRules {
             key, "no token is configured: everyone on this machine may operate this peer through its API", nil)
     }
 
-    private static func apiTLS(_ api: ObjectReader, checks: FileChecks, tlsCheck: TLSCheck?) -> APITLS? {
-        guard let tls = api.object("tls", .apiTLS) else { return nil }
+    /// Names without ports: a browser's page cannot make the API's own name stand for another address.
+    private static func hostNames(_ api: ObjectReader) -> [String] {
+        (api.texts("host_names") ?? []).compactMap { name, path, position in
+            guard let problem = Host.problem(with: name) else { return name }
+            api.findings.error(position, path, "\(name.quoted): \(problem)", "write a host's name, without a port")
+            return nil
+        }
+    }
+
+    private static func unixSocket(_ api: ObjectReader) -> UnixSocket? {
+        let example = "0660"
+        var mode: UInt32 = 0o600
+        if let text = api.text("unix_socket_mode", like: example) {
+            if !api.has("unix_socket") {
+                api.warn("unix_socket_mode", "it is not used: there is no unix_socket", "give api.unix_socket")
+            }
+            if let value = UInt32(text, radix: 8), text.utf8.count <= 4, value & ~0o777 == 0, value & 0o200 != 0 {
+                mode = value
+            } else {
+                api.error(
+                    "unix_socket_mode", "\(text.quoted) is no mode of a socket",
+                    "write the permissions in octal, like \"\(example)\"; the owner must be able to write")
+            }
+            if mode & 0o002 != 0 {
+                api.warn("unix_socket_mode", "everyone on this machine may operate this peer", "write \"\(example)\"")
+            }
+        }
+        guard let path = api.text("unix_socket", like: "/run/prodha/1.sock") else { return nil }
+        guard path.hasPrefix("/"), path.utf8.count <= UnixSocket.longestPath else {
+            api.error(
+                "unix_socket", "\(path.quoted) is no absolute path of at most \(UnixSocket.longestPath) bytes",
+                "write it like \"/run/prodha/1.sock\"")
+            return nil
+        }
+        return UnixSocket(path: path, mode: mode)
+    }
+
+    private static func apiTLS(
+        _ api: ObjectReader, checks: FileChecks, tlsCheck: TLSCheck?
+    ) -> (APITLS?, authorityFile: String?) {
+        guard let tls = api.object("tls", .apiTLS) else { return (nil, nil) }
+        let authority = tls.file("ca_file", checks: checks)
         for key in ["cert_file", "key_file"] where !tls.has(key) {
             tls.error(key, "api.tls has no \(key)", "give cert_file and key_file")
         }
         let certificate = tls.file("cert_file", checks: checks)
         let key = tls.file("key_file", checks: checks, privacy: .advised)
         let clientCA = tls.file("client_ca_file", checks: checks)
-        guard let certificate, let key else { return nil }
+        guard let certificate, let key else { return (nil, authority) }
         if checks == .performed, let problem = tlsCheck?(certificate, key, clientCA) {
             tls.error("cert_file", problem, "check cert_file, key_file and client_ca_file")
         }
-        return APITLS(certificateFile: certificate, keyFile: key, clientCAFile: clientCA)
+        return (APITLS(certificateFile: certificate, keyFile: key, clientCAFile: clientCA), authority)
     }
 
     /// `api.listen`, else loopback and the port of this peer's API.

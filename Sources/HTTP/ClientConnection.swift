@@ -1,6 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import NIOCore
 import NIOHTTP1
+import NIOTLS
 
 /// One call and its deadline, on the connection or connections that it takes.
 final class Exchange {
@@ -25,7 +26,7 @@ final class Exchange {
                 fail(.noAnswer(after: call.timeout))
             } else {
                 let within = "\(call.timeout.nanoseconds / 1_000_000) ms"
-                fail(.cannotConnect("\(call.url.hostAndPort): no connection within \(within)"))
+                fail(.cannotConnect("\(call.url.place): no connection within \(within)"))
             }
         }
     }
@@ -60,6 +61,8 @@ final class ClientConnection: ChannelInboundHandler {
 
     let url: HTTPURL
     private let pool: ConnectionPool
+    /// nil without TLS, and once it stands.
+    private var handshake: ClientSecurity?
     private var context: ChannelHandlerContext?
     private var exchange: Exchange?
     private var isReused = false
@@ -67,9 +70,10 @@ final class ClientConnection: ChannelInboundHandler {
     private var body = ByteBuffer()
     private var idleTimer: Scheduled<Void>?
 
-    init(url: HTTPURL, pool: ConnectionPool) {
+    init(url: HTTPURL, pool: ConnectionPool, security: ClientSecurity?) {
         self.url = url
         self.pool = pool
+        handshake = security
     }
 
     func addCodec(to pipeline: ChannelPipeline.SynchronousOperations) throws {
@@ -104,9 +108,22 @@ final class ClientConnection: ChannelInboundHandler {
         body = ByteBuffer()
         guard let context else {
             self.exchange = nil
-            return exchange.fail(.cannotConnect("\(url.hostAndPort): the connection closed at once"))
+            return exchange.fail(.cannotConnect("\(url.place): the connection closed at once"))
         }
         exchange.connection = self
+        // Nothing leaves this machine before the other side has proved who it is.
+        if handshake == nil { send(exchange, context) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent, handshake != nil {
+            handshake = nil
+            if let exchange { send(exchange, context) }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func send(_ exchange: Exchange, _ context: ChannelHandlerContext) {
         exchange.isSent = true
         let call = exchange.call
         var request = HTTPRequestHead(version: .http1_1, method: call.method, uri: call.url.target)
@@ -162,6 +179,10 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let handshake {
+            let reason = handshake.explain(error) ?? plainReason(error)
+            return fail(.cannotConnect("\(url.place): \(reason)"))
+        }
         switch error {
         case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection: closedBeforeAnswer()
         case HTTPParserError.headerOverflow:
@@ -181,6 +202,9 @@ final class ClientConnection: ChannelInboundHandler {
 
     private func closedBeforeAnswer() {
         guard let exchange else { return }
+        guard handshake == nil else {
+            return fail(.cannotConnect("\(url.place): it hung up while TLS was being set up"))
+        }
         if isReused, head == nil, let again = exchange.connectAgain {
             // The server closed the connection while it was idle; the next one is a new one, so this happens once.
             self.exchange = nil

@@ -10,12 +10,17 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     /// A name or an address; an IPv6 address without its brackets.
     public var host: String
     public var port: Int
+    /// The call goes there instead; host and port are for the request's head alone.
+    public var unixSocket: String?
     /// Path and query as they are sent, percent-encoded; starts with a slash.
     public var target: String
 
     /// For parts that are known to be well: `target` must be percent-encoded.
-    public init(scheme: Scheme = .http, host: String, port: Int, target: String = "/") {
+    public init(
+        scheme: Scheme = .http, host: String, port: Int, unixSocket: String? = nil, target: String = "/"
+    ) {
         self.scheme = scheme
+        self.unixSocket = unixSocket
         self.host = host
         self.port = port
         self.target = target
@@ -69,7 +74,9 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var hostAndPort: String { HTTP.hostAndPort(host, port) }
-    public var description: String { "\(scheme.rawValue)://\(hostAndPort)\(target)" }
+    /// Where the call goes: host and port, or the socket.
+    public var place: String { unixSocket.map { "unix:\($0)" } ?? hostAndPort }
+    public var description: String { unixSocket == nil ? "\(scheme.rawValue)://\(place)\(target)" : place + target }
 }
 
 /// One call: what is sent, and how long and how large an answer may be.
@@ -149,7 +156,7 @@ public enum HTTPClientError: Error, Hashable, Sendable, CustomStringConvertible 
         case .closedEarly:
             "the connection closed before the answer was whole; whether the request was carried out is unknown"
         case .badAnswer(let what):
-            "the answer is not HTTP (\(what)); is this the right port? Whether the request was carried out is unknown"
+            "the answer is not HTTP (\(what)); is this the right port, and is it http or https? Whether the request was carried out is unknown"
         case .answerTooLarge(let limit):
             "the answer is over \(limit) bytes and was not read; the request may have been carried out"
         case .cancelled: "given up; whether the request was carried out is unknown"

@@ -3,6 +3,22 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
+/// TLS for https URLs.
+public struct ClientSecurity: Sendable {
+    /// Adds it to a new connection, on the loop.
+    public var prepare: @Sendable (any Channel, HTTPURL) throws -> Void
+    /// Why no connection came about, in an operator's words; nil for what is not of TLS.
+    public var explain: @Sendable (any Error) -> String?
+
+    public init(
+        prepare: @escaping @Sendable (any Channel, HTTPURL) throws -> Void,
+        explain: @escaping @Sendable (any Error) -> String?
+    ) {
+        self.prepare = prepare
+        self.explain = explain
+    }
+}
+
 /// Makes short calls. Works on one event loop; may be called from anywhere.
 public final class HTTPClient: Sendable {
     /// Connections kept open per host and port for calls that may be repeated, unless told otherwise.
@@ -10,20 +26,17 @@ public final class HTTPClient: Sendable {
     /// How long each is kept: shorter than servers usually do, so that it is us who close it.
     public static let idleTime = TimeAmount.seconds(20)
 
-    public typealias PrepareChannel = @Sendable (any Channel, HTTPURL) throws -> Void
-
     public let eventLoop: any EventLoop
-    private let secureChannel: PrepareChannel?
+    private let security: ClientSecurity?
     private let pool: NIOLoopBoundBox<ConnectionPool>
 
-    /// - Parameter secureChannel: adds TLS to the connection for an https URL, on the loop. Without it https URLs are
-    ///   refused.
+    /// - Parameter security: for https URLs, which are refused without it.
     public init(
         eventLoop: any EventLoop, maxIdleConnectionsPerHost: Int = HTTPClient.maxIdleConnectionsPerHost,
-        secureChannel: PrepareChannel? = nil
+        security: ClientSecurity? = nil
     ) {
         self.eventLoop = eventLoop
-        self.secureChannel = secureChannel
+        self.security = security
         pool = .makeBoxSendingValue(ConnectionPool(maxIdle: maxIdleConnectionsPerHost), eventLoop: eventLoop)
     }
 
@@ -46,7 +59,7 @@ public final class HTTPClient: Sendable {
             return result
         } catch {
             givenUp.succeed(())
-            throw error as? HTTPClientError ?? .cannotConnect("\(call.url.hostAndPort): \(error)")
+            throw error as? HTTPClientError ?? .cannotConnect("\(call.url.place): \(error)")
         }
     }
 
@@ -57,7 +70,7 @@ public final class HTTPClient: Sendable {
 
     private func send(_ call: HTTPCall, givenUp: EventLoopFuture<Void>?) -> EventLoopFuture<HTTPAnswer> {
         guard eventLoop.inEventLoop else { return eventLoop.flatSubmit { self.send(call, givenUp: givenUp) } }
-        if call.url.scheme == .https, secureChannel == nil {
+        if call.url.scheme == .https, security == nil {
             return eventLoop.makeFailedFuture(HTTPClientError.badURL("\(call.url): https is not available here"))
         }
         guard call.url.target.hasPrefix("/"), call.url.target.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
@@ -77,30 +90,33 @@ public final class HTTPClient: Sendable {
     private func connect(for exchange: Exchange) {
         let url = exchange.call.url
         let pool = pool.value
-        let connection = NIOLoopBound(ClientConnection(url: url, pool: pool), eventLoop: eventLoop)
-        let secureChannel = secureChannel
+        let security = url.scheme == .https ? security : nil
+        let connection = NIOLoopBound(
+            ClientConnection(url: url, pool: pool, security: security), eventLoop: eventLoop)
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(max(exchange.deadline - .now(), .milliseconds(1)))
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if url.scheme == .https { try secureChannel?(channel, url) }
+                    try security?.prepare(channel, url)
                     try connection.value.addCodec(to: channel.pipeline.syncOperations)
                 }
             }
+        let byTCP = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
         // An address needs no lookup, and so no thread.
         let channel =
-            if let address = try? SocketAddress(ipAddress: url.host, port: url.port) {
-                bootstrap.connect(to: address)
+            if let path = url.unixSocket {
+                bootstrap.connect(unixDomainSocketPath: path)
+            } else if let address = try? SocketAddress(ipAddress: url.host, port: url.port) {
+                byTCP.connect(to: address)
             } else {
-                bootstrap.connect(host: url.host, port: url.port)
+                byTCP.connect(host: url.host, port: url.port)
             }
         channel.assumeIsolated().whenComplete { result in
             switch result {
             case .success: connection.value.start(exchange, isReused: false)
             // An attempt on a connection that was open already may have reached the server.
             case .failure where exchange.isSent: exchange.fail(.closedEarly)
-            case .failure(let error): exchange.fail(.cannotConnect("\(url.hostAndPort): \(plainReason(error))"))
+            case .failure(let error): exchange.fail(.cannotConnect("\(url.place): \(plainReason(error))"))
             }
         }
     }
@@ -113,7 +129,7 @@ final class ConnectionPool {
 
     init(maxIdle: Int) { self.maxIdle = maxIdle }
 
-    private func key(_ url: HTTPURL) -> String { "\(url.scheme.rawValue)://\(url.hostAndPort)" }
+    private func key(_ url: HTTPURL) -> String { "\(url.scheme.rawValue)://\(url.place)" }
 
     func take(_ url: HTTPURL) -> ClientConnection? {
         guard let connection = idle[key(url)]?.popLast() else { return nil }

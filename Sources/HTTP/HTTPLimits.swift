@@ -21,8 +21,15 @@ public struct HTTPLimits: Sendable {
     public var maxHeaderFields = 128
     /// Connections that are served at once. Over it: 503.
     public var maxConnections = 512
+    /// Of them, those from one address of another machine, so that one cannot keep all others out: a share of
+    /// `maxConnections`, 0 to 1. Over it: 503.
+    public var maxShareOfOneAddress = 0.5
+    /// Connections above `maxConnections` for clients on this machine: who comes to see what is wrong gets in.
+    public var reservedForThisMachine = 32
     /// Connections over `maxConnections` that are being told so at once; any more are closed unanswered.
     public var maxTurnedAway = 64
+    /// From the connection to the first byte of its first request, TLS included.
+    public var openingTime: TimeAmount = .seconds(10)
     /// Time without a request on an open connection. The client's taking of the last answer counts as such time.
     public var idleTime: TimeAmount = .seconds(75)
     /// From a request's first byte to its last. Over it: 408.

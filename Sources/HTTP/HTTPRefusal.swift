@@ -10,6 +10,7 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
     case bodyTooLarge(limitBytes: Int)
     case headersTooLarge(limitBytes: Int)
     case tooManyConnections(limit: Int)
+    case tooManyOfOneAddress(limit: Int)
     case tooManyBodies(limitBytes: Int)
     case tooManyAnswers(limitBytes: Int)
     /// A handler's future failed. The cause is in the log and not in the answer.
@@ -23,7 +24,7 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
         case .requestTimeout: .requestTimeout
         case .bodyTooLarge: .payloadTooLarge
         case .headersTooLarge: .requestHeaderFieldsTooLarge
-        case .tooManyConnections, .tooManyBodies, .tooManyAnswers: .serviceUnavailable
+        case .tooManyConnections, .tooManyOfOneAddress, .tooManyBodies, .tooManyAnswers: .serviceUnavailable
         case .handlerFailed: .internalServerError
         }
     }
@@ -37,7 +38,7 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
         case .requestTimeout: "request_timeout"
         case .bodyTooLarge: "body_too_large"
         case .headersTooLarge: "headers_too_large"
-        case .tooManyConnections: "too_many_connections"
+        case .tooManyConnections, .tooManyOfOneAddress: "too_many_connections"
         case .tooManyBodies, .tooManyAnswers: "overloaded"
         case .handlerFailed: "internal_error"
         }
@@ -61,6 +62,9 @@ public enum HTTPRefusal: Hashable, Sendable, CustomStringConvertible {
         case .tooManyConnections(let limit):
             "All \(limit) connections are taken. Nothing was done; try again, and close connections that are not "
                 + "needed."
+        case .tooManyOfOneAddress(let limit):
+            "This address has \(limit) connections already, and no more are served. Nothing was done; close those that "
+                + "are not needed."
         case .tooManyBodies(let limit):
             "Requests of more than \(limit) bytes together are under way. Nothing was done; try again."
         case .tooManyAnswers(let limit):

@@ -7,15 +7,32 @@
 //
 // Server: Doorkeeper stands before NIO's codec and sends clients away; ServerConnection stands behind it and gathers
 // requests; Router finds handlers; StreamWriter is the open end of an endless answer. A client that closes its side
-// counts as gone. Client: HTTPClient, ClientConnection. Every bound of the server is in HTTPLimits.
+// counts as gone. ClientCounts says who may come in, HostNames whom a request may call. Client: HTTPClient,
+// ClientConnection. Every bound of the server is in HTTPLimits.
 //
-// A server is confined to its loop: no locks, no hops. TLS comes in through `prepareChannel` on either side.
+// A server is confined to its loop: no locks, no hops. TLS comes in through `ChannelSecurity` here and through
+// `secureChannel` at the client.
 
 import Glibc
 import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+
+/// What stands between the socket and HTTP: TLS.
+public struct ChannelSecurity {
+    /// Adds it to a new connection, on the loop.
+    public var prepare: (any Channel) throws -> Void
+    /// The subject of the certificate that a client showed, verified. Asked on the loop, for each request; nil without one.
+    public var subjectOfClient: (any Channel) -> String?
+
+    public init(
+        prepare: @escaping (any Channel) throws -> Void, subjectOfClient: @escaping (any Channel) -> String?
+    ) {
+        self.prepare = prepare
+        self.subjectOfClient = subjectOfClient
+    }
+}
 
 /// An HTTP/1.1 server that lives on one event loop. All of it is to be used on that loop, once `init` is done.
 public final class HTTPServer {
@@ -28,15 +45,16 @@ public final class HTTPServer {
     let logger: Logger
     let refusals: Refusals
     let handler: Handler
-    private let prepareChannel: @Sendable (any Channel) throws -> Void
+    let security: ChannelSecurity?
 
-    private var listener: (any Channel)?
+    private var listeners: [any Channel] = []
     private var connections: [ObjectIdentifier: (channel: any Channel, connection: ServerConnection?)] = [:]
+    private var clients = ClientCounts()
     private var turnedAway = 0
     /// Clients that were served, ever.
     private var served: UInt64 = 0
     private(set) var isStopping = false
-    private var isListenerClosed = false
+    private var areListenersClosed = false
     private var stopped: EventLoopPromise<Void>?
     /// Request bodies that are held now, on all connections, in bytes.
     public internal(set) var heldBodyBytes = 0
@@ -44,66 +62,82 @@ public final class HTTPServer {
     var heldAnswerBytes = 0
 
     /// - Parameters:
-    ///   - prepareChannel: adds what stands between the socket and HTTP, TLS that is; on the loop, for each connection.
+    ///   - security: of connections by TCP; a unix socket needs none.
     public init(
         eventLoop: any EventLoop, limits: HTTPLimits = HTTPLimits(), logger: Logger,
         errorDocument: @escaping RefusalDocument = Response.plainError,
-        prepareChannel: @escaping @Sendable (any Channel) throws -> Void = { _ in },
+        security: ChannelSecurity? = nil,
         handler: @escaping Handler
     ) {
         self.eventLoop = eventLoop
         self.limits = limits
         self.logger = logger
         self.refusals = Refusals(document: errorDocument)
-        self.prepareChannel = prepareChannel
+        self.security = security
         self.handler = handler
     }
 
     /// The port that is listened on, once started.
-    public var port: Int? { listener?.localAddress?.port }
+    public var port: Int? { listeners.lazy.compactMap { $0.localAddress?.port }.first }
 
     /// Clients that are being served.
     public var connectionCount: Int { connections.count - turnedAway }
 
-    /// Listens. Fails with `HTTPListenError`. Port 0 takes any free port, see `port`.
+    /// Listens. Fails with `HTTPListenError`. Port 0 takes any free port, see `port`. A server may listen in several places.
     public func start(host: String, port: Int) -> EventLoopFuture<Void> {
+        listen(.tcp(host: host, port: port)) { $0.bind(host: host, port: port) }
+    }
+
+    /// Listens on a unix socket. There must be no file of this name. Fails with `HTTPListenError`.
+    public func start(unixSocket path: String) -> EventLoopFuture<Void> {
+        listen(.unixSocket(path)) { $0.bind(unixDomainSocketPath: path) }
+    }
+
+    private func listen(
+        _ place: HTTPListenError.Place, _ bind: (ServerBootstrap) -> EventLoopFuture<any Channel>
+    ) -> EventLoopFuture<Void> {
         eventLoop.preconditionInEventLoop()
-        precondition(listener == nil && !isStopping, "an HTTP server is started once")
+        precondition(!isStopping, "an HTTP server that stops does not listen")
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        return ServerBootstrap(group: eventLoop)
+        var bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 256)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
             // 64 KiB at most before other work on the loop gets its turn.
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try bound.value.accept(channel) }
             }
-            .bind(host: host, port: port)
-            .map { channel in bound.value.listener = channel }
-            .flatMapErrorThrowing { error in throw HTTPListenError(host: host, port: port, cause: error) }
+        if case .tcp = place {
+            bootstrap =
+                bootstrap
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.socketOption(.so_keepalive), value: 1)
+        }
+        return bind(bootstrap)
+            .map { channel in bound.value.listeners.append(channel) }
+            .flatMapErrorThrowing { error in throw HTTPListenError(place: place, cause: error) }
     }
 
     /// Sets up a connection. Called for each that the listener takes; not private so that it can be tried without a socket.
     func accept(_ channel: any Channel) throws {
+        let origin = ClientOrigin(channel.remoteAddress)
         let welcome: Doorkeeper.Welcome
         if isStopping {
             welcome = .slam
-        } else if connectionCount < limits.maxConnections {
-            welcome = .serve
-        } else if turnedAway < limits.maxTurnedAway {
-            let refusal = HTTPRefusal.tooManyConnections(limit: limits.maxConnections)
-            logger.debug("HTTP client turned away", metadata: ["connections": "\(connectionCount)"])
-            welcome = .turnAway(refusals.response(refusal).lastBytes(to: nil))
+        } else if let refusal = clients.refusal(of: origin, limits) {
+            logger.debug("HTTP client turned away", metadata: ["reason": "\(refusal)"])
+            // Who expects TLS could not read it.
+            welcome =
+                turnedAway < limits.maxTurnedAway && (security == nil || origin == .unixSocket)
+                ? .turnAway(refusals.response(refusal).lastBytes(to: nil)) : .slam
         } else {
-            welcome = .slam
+            welcome = .serve
         }
         let doorkeeper = Doorkeeper(welcome, limits: limits)
         var connection: ServerConnection?
         let pipeline = channel.pipeline.syncOperations
         if case .serve = welcome {
-            try prepareChannel(channel)
+            if origin != .unixSocket { try security?.prepare(channel) }
             try pipeline.addHandler(doorkeeper)
             var decoding = NIOHTTPDecoderLimitConfiguration()
             decoding.maxHeaderFieldSize = limits.maxHeaderBytes
@@ -112,6 +146,7 @@ public final class HTTPServer {
             try pipeline.configureHTTPServerPipeline(
                 withErrorHandling: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
             served += 1
+            clients.enter(origin)
             let handler = ServerConnection(server: self, number: served, doorkeeper: doorkeeper)
             try pipeline.addHandler(handler)
             connection = handler
@@ -123,7 +158,7 @@ public final class HTTPServer {
         connections[id] = (channel, connection)
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
             guard let gone = connections.removeValue(forKey: id) else { return }
-            if gone.connection == nil { turnedAway -= 1 }
+            if gone.connection == nil { turnedAway -= 1 } else { clients.leave(origin) }
             completeStop()
         }
     }
@@ -142,9 +177,9 @@ public final class HTTPServer {
         let force = eventLoop.assumeIsolated().scheduleTask(in: limits.stopTime) { [self] in
             for (channel, _) in connections.values { channel.close(promise: nil) }
         }
-        let listenerClosed = listener?.close() ?? eventLoop.makeSucceededVoidFuture()
-        listenerClosed.assumeIsolated().whenComplete { [self] _ in
-            isListenerClosed = true
+        let closed = EventLoopFuture.andAllComplete(listeners.map { $0.close() }, on: eventLoop)
+        closed.assumeIsolated().whenComplete { [self] _ in
+            areListenersClosed = true
             completeStop()
         }
         stopped.futureResult.whenComplete { _ in force.cancel() }
@@ -152,7 +187,7 @@ public final class HTTPServer {
     }
 
     private func completeStop() {
-        if isListenerClosed, connections.isEmpty { stopped?.succeed(()) }
+        if areListenersClosed, connections.isEmpty { stopped?.succeed(()) }
     }
 }
 
@@ -166,13 +201,23 @@ public struct HTTPListenError: Error, Hashable, Sendable, CustomStringConvertibl
         case other(String)
     }
 
-    public var host: String
-    public var port: Int
+    public enum Place: Hashable, Sendable, CustomStringConvertible {
+        case tcp(host: String, port: Int)
+        case unixSocket(String)
+
+        public var description: String {
+            switch self {
+            case .tcp(let host, let port): hostAndPort(host, port)
+            case .unixSocket(let path): path
+            }
+        }
+    }
+
+    public var place: Place
     public var reason: Reason
 
-    init(host: String, port: Int, cause: any Error) {
-        self.host = host
-        self.port = port
+    init(place: Place, cause: any Error) {
+        self.place = place
         if let error = cause as? IOError, error.errnoCode == addressInUse {
             reason = .portInUse
         } else {
@@ -183,10 +228,9 @@ public struct HTTPListenError: Error, Hashable, Sendable, CustomStringConvertibl
     public var description: String {
         switch reason {
         case .portInUse:
-            "cannot listen on \(hostAndPort(host, port)): another process has this port; stop it or choose another port"
+            "cannot listen on \(place): another process has this port; stop it or choose another port"
         case .other(let text):
-            "cannot listen on \(hostAndPort(host, port)): \(text); check the address, and that this user may listen "
-                + "on it"
+            "cannot listen on \(place): \(text); check the address, and that this user may listen on it"
         }
     }
 }

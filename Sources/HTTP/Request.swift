@@ -12,6 +12,10 @@ public struct Request: Sendable {
     public var body: ByteBuffer
     /// Nil when the client was gone before it could be asked.
     public var remoteAddress: SocketAddress?
+    /// The subject of the client's certificate, which was verified; nil without one.
+    public var clientSubject: String?
+    /// The user who opened the unix socket that the request came by, by number; nil by TCP.
+    public var clientUser: UInt32?
     /// Numbers the connections of a server's life, from 1. 0 outside a server.
     public var connection: UInt64
     /// Completes when the client is gone, so that a long wait can be given up, or has its answer. Nil outside a server.
@@ -19,8 +23,8 @@ public struct Request: Sendable {
 
     public init(
         method: HTTPMethod, path: String, query: Query = Query(), headers: HTTPHeaders = [:],
-        body: ByteBuffer = ByteBuffer(), remoteAddress: SocketAddress? = nil, connection: UInt64 = 0,
-        over: EventLoopFuture<Void>? = nil
+        body: ByteBuffer = ByteBuffer(), remoteAddress: SocketAddress? = nil, clientSubject: String? = nil,
+        clientUser: UInt32? = nil, connection: UInt64 = 0, over: EventLoopFuture<Void>? = nil
     ) {
         self.method = method
         self.path = path
@@ -28,6 +32,8 @@ public struct Request: Sendable {
         self.headers = headers
         self.body = body
         self.remoteAddress = remoteAddress
+        self.clientSubject = clientSubject
+        self.clientUser = clientUser
         self.connection = connection
         self.over = over
     }

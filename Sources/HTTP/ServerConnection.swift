@@ -1,7 +1,15 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import Glibc
 import Logging
 import NIOCore
 import NIOHTTP1
+
+/// The system's `struct ucred`.
+private struct SocketCredentials {
+    var process: Int32
+    var user: UInt32
+    var group: UInt32
+}
 
 /// One client's connection behind the codec: gathers each request, has it answered, keeps the connection's deadlines.
 ///
@@ -46,6 +54,8 @@ final class ServerConnection: ChannelInboundHandler {
 
     /// See `Request.connection`.
     private let number: UInt64
+    /// See `Request.clientUser`.
+    private var clientUser: UInt32?
 
     init(server: HTTPServer, number: UInt64, doorkeeper: Doorkeeper) {
         self.server = server
@@ -58,10 +68,21 @@ final class ServerConnection: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         doorkeeper.onBytes = { [weak self] in self?.bytesArrived() }
-        setDeadline(.now() + limits.idleTime)
+        setDeadline(.now() + limits.openingTime)
+        if ClientOrigin(context.remoteAddress) == .unixSocket { askForUser(context.channel) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { connectionIsOver() }
+
+    /// Answered at once: both are on the loop.
+    private func askForUser(_ channel: any Channel) {
+        #if os(Linux)
+            guard let options = channel as? any SocketOptionProvider else { return }
+            let credentials: EventLoopFuture<SocketCredentials> = options.unsafeGetSocketOption(
+                level: .socket, name: .init(rawValue: SO_PEERCRED))
+            credentials.assumeIsolated().whenSuccess { [weak self] in self?.clientUser = $0.user }
+        #endif
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         connectionIsOver()
@@ -237,7 +258,9 @@ final class ServerConnection: ChannelInboundHandler {
             self.over = over
             let request = Request(
                 method: head.method, path: target.path, query: target.query, headers: head.headers, body: body,
-                remoteAddress: context.channel.remoteAddress, connection: number, over: over.futureResult)
+                remoteAddress: context.channel.remoteAddress,
+                clientSubject: server.security?.subjectOfClient(context.channel), clientUser: clientUser,
+                connection: number, over: over.futureResult)
             body = ByteBuffer()
             server.handler(request).hop(to: context.eventLoop).assumeIsolated().whenComplete { [self] result in
                 switch result {

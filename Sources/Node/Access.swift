@@ -20,11 +20,26 @@ struct Access {
         case operating
     }
 
-    /// Whose token was shown.
+    /// Who makes a call, as far as it was proved.
     enum Caller: Hashable {
         case nobody
-        case reader
-        case `operator`
+        case reader(name: String)
+        case `operator`(name: String)
+        /// By a certificate of the authority that `api.tls.client_ca_file` names.
+        case certificate(subject: String)
+        /// By the unix socket, whose file says who may.
+        case user(UInt32?)
+
+        /// How the caller proved who it is, for the log of what was done; nil: not at all.
+        var proof: String? {
+            switch self {
+            case .nobody: nil
+            case .reader(let name), .operator(let name): name.isEmpty ? "token" : "token of \(name)"
+            case .certificate(let subject): "certificate \(subject)"
+            case .user(nil): "unix socket"
+            case .user(let id?): "unix socket, uid \(id)"
+            }
+        }
     }
 
     enum Verdict: Hashable {
@@ -37,36 +52,52 @@ struct Access {
         case notForThis
     }
 
-    private var operatorToken: Token?
-    private var readToken: Token?
+    /// What a request shows of its caller.
+    struct Credentials {
+        /// Every `Authorization` header that came.
+        var authorization: [String] = []
+        var clientSubject: String?
+        var clientUser: UInt32?
+        var origin = ClientOrigin.unknown
+    }
+
+    private var operators: TokenList?
+    private var readers: TokenList?
+    /// Certificates or a unix socket are how operators come in.
+    private var hasOtherDoor = false
 
     /// Everybody who gets to the API may do all.
     static let open = Access()
 
-    init(operatorToken: Token? = nil, readToken: Token? = nil) {
-        (self.operatorToken, self.readToken) = (operatorToken, readToken)
+    init(operators: TokenList? = nil, readers: TokenList? = nil, hasOtherDoor: Bool = false) {
+        (self.operators, self.readers, self.hasOtherDoor) = (operators, readers, hasOtherDoor)
     }
 
-    var isOpen: Bool { operatorToken == nil && readToken == nil }
+    var isOpen: Bool { operators == nil && readers == nil && !hasOtherDoor }
 
     init(_ configuration: Configuration) throws(TokenFileError) {
-        if let path = configuration.tokenFile { operatorToken = try Token(file: path) }
-        if let path = configuration.readTokenFile { readToken = try Token(file: path) }
+        if let path = configuration.tokenFile { operators = try TokenList(file: path) }
+        if let path = configuration.readTokenFile { readers = try TokenList(file: path) }
+        if let operators, let readers, operators.hasTokenOf(readers) {
+            throw TokenFileError(
+                path: configuration.readTokenFile ?? "",
+                problem: "a token of it is also in \(configuration.tokenFile ?? ""): who may read could also operate")
+        }
+        hasOtherDoor = configuration.apiTLS?.clientCAFile != nil || configuration.apiUnixSocket != nil
     }
 
-    /// - Parameters:
-    ///   - authorization: every `Authorization` header that came.
-    ///   - isLocal: the caller is on this machine.
-    func verdict(_ need: Need, authorization: [String], isLocal: Bool) -> Verdict {
-        if isOpen { return .permitted(.nobody) }
+    func verdict(_ need: Need, _ credentials: Credentials) -> Verdict {
         if case .nothing = need { return .permitted(.nobody) }
-        guard let shown = authorization.first else {
-            // Who is on the machine may look. To change something the operator's token is needed there too.
-            if case .reading = need, isLocal { return .permitted(.nobody) }
+        if credentials.origin == .unixSocket { return .permitted(.user(credentials.clientUser)) }
+        if let subject = credentials.clientSubject { return .permitted(.certificate(subject: subject)) }
+        if isOpen { return .permitted(.nobody) }
+        guard let shown = credentials.authorization.first else {
+            // Who is on the machine may look. To change something more is needed there too.
+            if case .reading = need, credentials.origin.isLocal { return .permitted(.nobody) }
             return .tokenMissing
         }
-        guard authorization.count == 1, let caller = caller(shown) else { return .tokenWrong }
-        if case .operating = need, caller != .operator { return .notForThis }
+        guard credentials.authorization.count == 1, let caller = caller(shown) else { return .tokenWrong }
+        if case .operating = need, case .reader = caller { return .notForThis }
         return .permitted(caller)
     }
 
@@ -75,8 +106,8 @@ struct Access {
         guard authorization.prefix(scheme.count).lowercased() == scheme else { return nil }
         let shown = authorization.utf8.dropFirst(scheme.utf8.count)
         // Both are compared, whichever it is.
-        let (isOperator, isReader) = (operatorToken?.matches(shown) ?? false, readToken?.matches(shown) ?? false)
-        return isOperator ? .operator : isReader ? .reader : nil
+        let (asOperator, asReader) = (operators?.owner(of: shown), readers?.owner(of: shown))
+        return asOperator.map { .operator(name: $0.name) } ?? asReader.map { .reader(name: $0.name) }
     }
 }
 
@@ -109,12 +140,17 @@ struct WrongTokens {
 extension NodeAPI {
     /// `handler`, for those who may make the call.
     func guarded(_ need: Access.Need, _ handler: @escaping Router.Handler) -> Router.Handler {
+        guarded(need) { request, _ in handler(request) }
+    }
+
+    /// `handler`, for those who may make the call, and who they are.
+    func guarded(
+        _ need: Access.Need, _ handler: @escaping (Request, Access.Caller) -> EventLoopFuture<Response>
+    ) -> Router.Handler {
         let api = self
         return { request in
-            switch api.node.access.verdict(
-                need, authorization: request.headers["authorization"], isLocal: request.isLocal)
-            {
-            case .permitted: handler(request)
+            switch api.node.access.verdict(need, request.credentials) {
+            case .permitted(let caller): handler(request, caller)
             case .tokenMissing: api.answer(.error(.unauthorized))
             case .notForThis: api.answer(.error(.forbidden))
             case .tokenWrong: api.refuseToken(request)
@@ -122,12 +158,24 @@ extension NodeAPI {
         }
     }
 
+    /// A call that no call of this API is, whatever it asks for: one that a page in a browser makes, or that names another
+    /// host. nil when all is well.
+    func refusalOfStrangers(_ request: Request) -> Response? {
+        if request.isFromAPage {
+            return .error(.forbidden, message: "web pages may not call this API; nothing was done")
+        }
+        guard let name = node.settings.apiNames.foreignName(in: request) else { return nil }
+        return .error(
+            .misdirected,
+            message: "this API is not called \(printable(name)); nothing was done; use its address, or add the name to "
+                + "api.host_names")
+    }
+
     private func refuseToken(_ request: Request) -> EventLoopFuture<Response> {
         let response = Response.error(.unauthorized, message: "the token is none of this peer's; nothing was done")
         if let times = node.wrongTokens.complaint(at: Clock.now()) {
-            let from = request.remoteAddress?.ipAddress ?? "?"
             node.logger.warning(
-                "a call of the API with a wrong token, \(request.path) from \(from)\(times > 1 ? "; \(times) in all lately" : "")"
+                "a call of the API with a wrong token, \(printable(request.path)) from \(request.originText)\(times > 1 ? "; \(times) in all lately" : "")"
             )
         }
         guard node.wrongTokens.begin() else { return answer(.error(.overloaded, message: "too many wrong tokens")) }
@@ -139,8 +187,17 @@ extension NodeAPI {
 }
 
 extension Request {
-    fileprivate var isLocal: Bool {
-        guard let address = remoteAddress?.ipAddress else { return false }
-        return address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")
+    fileprivate var credentials: Access.Credentials {
+        Access.Credentials(
+            authorization: headers["authorization"], clientSubject: clientSubject, clientUser: clientUser,
+            origin: ClientOrigin(remoteAddress))
+    }
+
+    /// Where the caller is, in words.
+    var originText: String {
+        switch ClientOrigin(remoteAddress) {
+        case .unixSocket: "this machine"
+        case .loopback, .network, .unknown: remoteAddress?.ipAddress ?? "?"
+        }
     }
 }

@@ -28,17 +28,13 @@ public enum Daemon {
         umask(0o027)
         OpenFiles.raise()
         let signals = blockSignals()
-        if let reason = unsupported(in: configuration) {
-            logger.error("\(reason)")
-            return Exit.badConfiguration
-        }
         for warning in unused(in: configuration) { logger.warning("\(warning)") }
         var random = SystemRandomNumberGenerator()
         let settings = NodeSettings(configuration, random: &random)
         let attachment: AttachmentSettings?
-        let access: Access
+        let security: Security
         do {
-            access = try Access(configuration)
+            security = try Security(configuration)
             attachment = try AttachmentSettings(configuration)
         } catch {
             logger.error("\(error)")
@@ -62,7 +58,7 @@ public enum Daemon {
                 return Exit.badConfiguration
             }
             return try serve(
-                configuration, settings, access, attachment, recovery, store, signals, environment, logger, reload)
+                configuration, settings, security, attachment, recovery, store, signals, environment, logger, reload)
         } catch {
             logger.error("\(error)")
             return exitCode(error)
@@ -70,8 +66,8 @@ public enum Daemon {
     }
 
     private static func serve(
-        _ configuration: Configuration, _ settings: NodeSettings, _ access: Access, _ attachment: AttachmentSettings?,
-        _ recovery: Recovery, _ store: sending Store, _ signals: sigset_t, _ environment: [String: String],
+        _ configuration: Configuration, _ settings: NodeSettings, _ security: Security,
+        _ attachment: AttachmentSettings?, _ recovery: Recovery, _ store: sending Store, _ signals: sigset_t, _ environment: [String: String],
         _ logger: Logger, _ reload: () -> Configuration?
     ) throws -> Int32 {
         let systemd = SystemdNotifier(environment: environment)
@@ -84,7 +80,7 @@ public enum Daemon {
                 eventLoop: eventLoop, region: settings.region, peer: settings.raft.id, session: settings.session,
                 hook: configuration.onChange.isEmpty ? nil : ChangeHook(configuration.onChange, logger: logger))
             let node = Node(
-                eventLoop: eventLoop, settings: settings, access: access, replica: recovery.replica,
+                eventLoop: eventLoop, settings: settings, access: security.access, replica: recovery.replica,
                 flags: FlagEdits(recovery.flag), store: thread, events: events, logger: logger,
                 onFatal: { error in
                     logger.error("\(error)")
@@ -100,8 +96,8 @@ public enum Daemon {
             let links = PeerLinks(
                 eventLoop: eventLoop, settings: settings.links, owner: node, logger: logger,
                 wallClock: Clock.unixMilliseconds)
-            let server = NodeAPI(node: node).makeServer(logger: logger)
-            return NIOLoopBound(Running(node: node, links: links, server: server), eventLoop: eventLoop)
+            let running = Running(node: node, links: links, security: security)
+            return NIOLoopBound(running, eventLoop: eventLoop)
         }.wait()
         do {
             try eventLoop.flatSubmit { running.value.start(configuration, systemd) }.wait()
@@ -137,15 +133,15 @@ public enum Daemon {
                 continue
             }
             logger.notice("read \(configuration.file) again")
-            let access: Access?
-            do throws(TokenFileError) {
-                access = try Access(configuration)
+            let security: Security?
+            do {
+                security = try Security(configuration)
             } catch {
-                logger.error("\(error); the tokens stay as they were")
-                access = nil
+                logger.error("\(error); tokens and certificates stay as they were")
+                security = nil
             }
             eventLoop.execute {
-                if let access { running.value.node.access = access }
+                if let security { running.value.renew(security) }
                 running.value.node.reload(configuration)
             }
         }
@@ -165,15 +161,6 @@ public enum Daemon {
         var logger = Logger(label: "prodha") { _ in LineLogHandler(level: level) }
         logger[metadataKey: "peer"] = "\(id)"
         return logger
-    }
-
-    /// Why this version must not run with the file: it would leave a door open that the file says is closed.
-    public static func unsupported(in configuration: Configuration) -> String? {
-        guard configuration.apiTLS != nil || !configuration.apiListen.isLoopback else { return nil }
-        return """
-            this version's API has no TLS yet, so it serves loopback only; remove api.tls, and let api.listen be \
-            127.0.0.1
-            """
     }
 
     /// What the file asks for and this version does not do.
@@ -231,11 +218,34 @@ private final class Running {
     let node: Node
     private let links: PeerLinks
     private let server: HTTPServer
+    private let apiSecurity: APISecurity?
+    private var unixSocket: UnixSocket?
 
-    init(node: Node, links: PeerLinks, server: HTTPServer) {
+    init(node: Node, links: PeerLinks, security: Security) {
         self.node = node
         self.links = links
-        self.server = server
+        apiSecurity = security.api.map { APISecurity($0) }
+        server = NodeAPI(node: node).makeServer(security: apiSecurity?.channels, logger: node.logger)
+        show(security)
+    }
+
+    /// Takes over what the files say now. Connections that stand go on.
+    func renew(_ security: Security) {
+        node.access = security.access
+        // Coming to have TLS, or no longer having it, takes a restart, and is told as such.
+        if let contexts = security.links, links.settings.tls != nil { links.renew(contexts) }
+        if let api = security.api { apiSecurity?.current = api }
+        show(security)
+        for (use, certificate) in node.certificates.byUse {
+            node.logger.notice("the certificate for \(use == .peers ? "other peers" : "the API") is \(certificate.subject)")
+        }
+    }
+
+    private func show(_ security: Security) {
+        node.certificates = OwnCertificates([
+            (.peers, links.settings.tls == nil ? nil : security.links?.certificate),
+            (.api, apiSecurity?.current.certificate),
+        ])
     }
 
     func start(_ configuration: Configuration, _ systemd: SystemdNotifier) -> EventLoopFuture<Void> {
@@ -245,6 +255,8 @@ private final class Running {
         node.start(links: links)
         node.readFlag(isActive)
         return server.start(host: address.host, port: address.port).flatMap {
+            bound.value.serve(configuration.apiUnixSocket)
+        }.flatMap {
             bound.value.links.start()
         }.flatMap {
             bound.value.node.attachment?.start() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
@@ -270,6 +282,20 @@ private final class Running {
             bound.value.node.transactions.stop()
         }.flatMap {
             bound.value.node.attachment?.stop() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
-        }.flatMap { bound.value.server.stop() }.flatMap { bound.value.links.stop() }
+        }.flatMap { bound.value.server.stop() }.flatMap {
+            if let socket = bound.value.unixSocket { UnixSocketFile.remove(socket) }
+            return bound.value.links.stop()
+        }
+    }
+
+    private func serve(_ socket: UnixSocket?) -> EventLoopFuture<Void> {
+        guard let socket else { return node.eventLoop.makeSucceededVoidFuture() }
+        do throws(UnixSocketFile.Failure) {
+            try UnixSocketFile.clear(socket)
+        } catch {
+            return node.eventLoop.makeFailedFuture(error)
+        }
+        unixSocket = socket
+        return server.start(unixSocket: socket.path).flatMapThrowing { try UnixSocketFile.open(socket) }
     }
 }

@@ -57,6 +57,7 @@ extension Node {
         page.counter("prodha_store_writes_total", "Transactions of the store, one sync each.", timings.syncs)
         page.gauge("prodha_store_write_seconds_total", "Time spent in them.", timings.total.inSeconds, type: "counter")
         page.gauge("prodha_store_write_seconds_max", "The longest of them since the start.", timings.longest.inSeconds)
+        certificates.addMetrics(to: &page)
         attachment?.addMetrics(to: &page)
         transactions.addMetrics(to: &page)
         page.histogram("prodha_commit_seconds", "From handing a block in to its commit.", counters.commitTime)

@@ -29,6 +29,7 @@ final class Node {
     var groupStatus = GroupStatus()
     /// Who may make which call of the API.
     var access: Access
+    var certificates = OwnCertificates()
     var wrongTokens = WrongTokens()
     private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
@@ -382,6 +383,9 @@ final class Node {
         links?.flush()
         takeInFlag()
         followEditedFlags()
+        for warning in certificates.warnings(atUnixSeconds: Clock.unixMilliseconds() / 1000) {
+            logger.warning("\(warning)")
+        }
         let now = Clock.now()
         if let attachment {
             attachment.agreedClock.look(wall: Clock.unixMilliseconds(), isOff: attachment.isClockOff, at: now)

@@ -21,7 +21,8 @@ struct NodeAPI {
     /// Longest wait of `wait_block`.
     static let longestWait = Duration.seconds(60)
 
-    func makeServer(logger: Logger) -> HTTPServer {
+    /// - Parameter security: TLS, where the file asks for it.
+    func makeServer(security: ChannelSecurity?, logger: Logger) -> HTTPServer {
         var router = Router(eventLoop: node.eventLoop, errorDocument: Self.refusalDocument)
         let node = node
         let api = self
@@ -69,9 +70,11 @@ struct NodeAPI {
         }
         limits.maxConnections = Self.maxConnections
         return HTTPServer(
-            eventLoop: node.eventLoop, limits: limits, logger: logger, errorDocument: Self.refusalDocument
+            eventLoop: node.eventLoop, limits: limits, logger: logger, errorDocument: Self.refusalDocument,
+            security: security
         ) { request in
             node.counters.requests += 1
+            if let refusal = api.refusalOfStrangers(request) { return api.answer(refusal) }
             return router.handle(request).flatMapErrorThrowing { error in
                 guard case StoreError.full = error else { throw error }
                 return .error(.overloaded, message: "\(error)")
@@ -287,9 +290,9 @@ struct NodeAPI {
     // MARK: - Leadership
 
     private func takeLeadership(_ request: Request) -> EventLoopFuture<Response> {
-        // It changes the leader: not by a HEAD, and not by a page in a browser, which can make others call it.
-        guard request.method != .HEAD, !request.isFromABrowser else {
-            return answer(.error(.forbidden, message: "take_leadership is not for browsers, and no HEAD"))
+        // HEAD is served wherever GET is, and this changes the leader.
+        guard request.method != .HEAD else {
+            return answer(.error(.forbidden, message: "take_leadership is no HEAD; nothing was done"))
         }
         let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
         return node.takeLeadership().map { outcome in

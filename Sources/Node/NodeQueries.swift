@@ -81,7 +81,7 @@ extension Node {
             peer: .init(
                 id: raft.settings.id.value, region: settings.region, address: me?.address.description ?? "",
                 api: me?.api.description ?? "", version: Version.current, uptimeMS: Milliseconds(now - startedAt),
-                time: UTCInstant(unixMilliseconds: Clock.unixMilliseconds())),
+                time: UTCInstant(unixMilliseconds: Clock.unixMilliseconds()), certificates: certificates.documents),
             raft: .init(
                 role: role, term: raft.term, leaderID: Int(leaderID), commitIndex: raft.commitIndex,
                 appliedIndex: replica.state.index, lastIndex: raft.lastIndex, snapshotIndex: replica.snapshotIndex,

@@ -12,18 +12,13 @@ import Storage
 extension NodeAPI {
     func routeOperators(_ router: inout Router) {
         let api = self
-        func act(_ path: String, _ handler: @escaping (Request) -> EventLoopFuture<Response>) {
-            let permitted = guarded(.operating, handler)
-            router.on([.POST], path) { request in
-                // A page in a browser can make others call it.
-                guard !request.isFromABrowser else {
-                    return api.answer(.error(.forbidden, message: "this call is not for browsers"))
-                }
-                return permitted(request)
-            }
+        func act(
+            _ path: String, _ handler: @escaping (Request, Access.Caller) -> EventLoopFuture<Response>
+        ) {
+            router.on([.POST], path, guarded(.operating, handler))
         }
-        act("/v1/prodha/region/pause") { api.setPaused(true, $0) }
-        act("/v1/prodha/region/resume") { api.setPaused(false, $0) }
+        act("/v1/prodha/region/pause") { api.setPaused(true, $0, $1) }
+        act("/v1/prodha/region/resume") { api.setPaused(false, $0, $1) }
         act("/v1/prodha/maintenance", api.maintenance)
         act("/v1/prodha/transfer", api.transfer)
         router.on(
@@ -32,7 +27,7 @@ extension NodeAPI {
 
     /// The body of a call, and who makes it. An empty body is an empty object.
     private func read<Body: OperatorRequest>(
-        _ request: Request, as: Body.Type
+        _ request: Request, _ caller: Access.Caller, as: Body.Type
     ) throws(MalformedDocument) -> (Body, OperatorAct) {
         let body = try Body(
             json: request.body.readableBytes == 0 ? Array("{}".utf8) : Array(request.body.readableBytesView))
@@ -51,7 +46,7 @@ extension NodeAPI {
         let act = OperatorAct(
             operation: body.operation ?? String(random.next(), radix: 16),
             who: body.who ?? "",
-            from: (request.remoteAddress?.ipAddress ?? "") + (node.access.isOpen ? "" : " (token)"),
+            from: request.originText + (caller.proof.map { " (\($0))" } ?? ""),
             reason: body.reason ?? "",
             at: Clock.unixMilliseconds())
         return (body, act)
@@ -89,10 +84,12 @@ extension NodeAPI {
 
     // MARK: - Region
 
-    private func setPaused(_ isPaused: Bool, _ request: Request) -> EventLoopFuture<Response> {
+    private func setPaused(
+        _ isPaused: Bool, _ request: Request, _ caller: Access.Caller
+    ) -> EventLoopFuture<Response> {
         let body: RegionRequest
         let act: OperatorAct
-        do { (body, act) = try read(request, as: RegionRequest.self) } catch { return malformed("\(error)") }
+        do { (body, act) = try read(request, caller, as: RegionRequest.self) } catch { return malformed("\(error)") }
         let region = node.replica.state.region
         if let notReady { return answer(notReady) }
         if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
@@ -119,10 +116,10 @@ extension NodeAPI {
 
     // MARK: - Maintenance
 
-    private func maintenance(_ request: Request) -> EventLoopFuture<Response> {
+    private func maintenance(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
         let body: MaintenanceRequest
         let act: OperatorAct
-        do { (body, act) = try read(request, as: MaintenanceRequest.self) } catch { return malformed("\(error)") }
+        do { (body, act) = try read(request, caller, as: MaintenanceRequest.self) } catch { return malformed("\(error)") }
         let peer = PeerID(body.peer)
         let replica = node.replica
         if let notReady { return answer(notReady) }
@@ -165,10 +162,10 @@ extension NodeAPI {
             : .error(.transferFailed, message: "transfer to peer \(target): \(ending.words)", details: leader)
     }
 
-    private func transfer(_ request: Request) -> EventLoopFuture<Response> {
+    private func transfer(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
         let body: TransferRequest
         let act: OperatorAct
-        do { (body, act) = try read(request, as: TransferRequest.self) } catch { return malformed("\(error)") }
+        do { (body, act) = try read(request, caller, as: TransferRequest.self) } catch { return malformed("\(error)") }
         let raft = node.replica.raft
         if let notReady { return answer(notReady) }
         if let item = earlier(act) { return answer(ended(item, act)) }
@@ -205,11 +202,6 @@ extension NodeAPI {
             }
         }
     }
-}
-
-extension Request {
-    /// Browsers add these, and scripts do not.
-    var isFromABrowser: Bool { ["origin", "sec-fetch-site"].contains { headers.contains(name: $0) } }
 }
 
 // MARK: - Documents

@@ -1,4 +1,5 @@
 import Configuration
+import HTTP
 import ProducerHA
 import Raft
 import Transport
@@ -13,6 +14,8 @@ struct NodeSettings: Sendable {
     /// A random number of this run of the process.
     var session: UInt64
     var links: LinkSettings
+    /// What the API may be called.
+    var apiNames: HostNames
     /// The configuration without what can change while the process runs.
     var fixedAtStart: Configuration
     /// Other regions are configured, whose state this peer would have to know before it activates its own.
@@ -43,11 +46,10 @@ struct NodeSettings: Sendable {
         }
         links = LinkSettings(
             id: raft.id, region: region, peers: addresses, quorum: raft.quorum,
-            tls: configuration.tls.map {
-                TLSFiles(
-                    certificate: $0.certificateFile, key: $0.keyFile, trustRoots: $0.rootFile,
-                    allowedSubjectNames: $0.allowedSubjectNames)
-            })
+            tls: configuration.tls.map(TLSFiles.init))
+        var names = configuration.apiHostNames + [configuration.apiListen.host]
+        if let own = configuration.selfPeer { names += [own.api.host, own.address.host] }
+        apiNames = HostNames(names)
         knowsOtherRegions = configuration.regions.contains { $0.name != configuration.regionName }
     }
 
@@ -59,7 +61,16 @@ extension Configuration {
     var fixedAtStart: Configuration {
         var copy = self
         copy.isActive = false
-        (copy.tokenFile, copy.readTokenFile) = (nil, nil)
+        (copy.tokenFile, copy.readTokenFile, copy.apiAuthorityFile) = (nil, nil, nil)
+        // Whether there is TLS is fixed, its files are not.
+        if var tls = copy.tls {
+            (tls.certificateFile, tls.keyFile, tls.rootFile, tls.allowedSubjectNames) = ("", "", "", [])
+            copy.tls = tls
+        }
+        if var tls = copy.apiTLS {
+            (tls.certificateFile, tls.keyFile, tls.clientCAFile) = ("", "", nil)
+            copy.apiTLS = tls
+        }
         return copy
     }
 }

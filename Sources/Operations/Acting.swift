@@ -460,7 +460,7 @@ extension RegionView {
                     other.status?.peers.first { $0.id == id }?.address
                 } + [peer.status?.peer.address].compactMap { $0 }
             let hosts = (addresses.map { String($0.prefix { $0 != ":" }) } + [api?.host].compactMap { $0 })
-            return text == "\(id)" || text == "\(label)/\(id)" || api?.endpoint.description == text
+            return text == "\(id)" || text == "\(label)/\(id)" || api?.place == text
                 || addresses.contains(text) || hosts.contains(text)
         }
         // A number is an id before it is anything else.

@@ -41,7 +41,7 @@ public struct PeerTarget: Hashable, Sendable {
     }
 
     /// "peer 2", or where its API is while its id is not known.
-    public var name: String { id.map { "peer \($0)" } ?? api.map { $0.endpoint.description } ?? "a peer" }
+    public var name: String { id.map { "peer \($0)" } ?? api.map(\.place) ?? "a peer" }
 }
 
 /// Where the knowledge of the peers comes from.
@@ -50,6 +50,14 @@ public enum PeerSource: Hashable, Sendable {
     case directory(PeerDirectory)
     /// One API; the other peers of its group are learnt from its answer.
     case api(ServiceURL)
+
+    /// The authority of the APIs' certificates that the file names.
+    public var authorityFile: String? {
+        switch self {
+        case .directory(let directory): directory.apiAuthorityFile
+        case .api: nil
+        }
+    }
 
     /// Whom to ask first.
     public var targets: [PeerTarget] {
@@ -104,6 +112,14 @@ public struct TargetChoice: Hashable, Sendable {
     }
 
     private static func parse(_ text: String, from origin: String) throws(TargetError) -> PeerSource {
+        let scheme = "unix:"
+        if text.hasPrefix(scheme) {
+            let path = String(text.dropFirst(scheme.count))
+            guard path.hasPrefix("/"), path.utf8.count <= UnixSocket.longestPath else {
+                throw .badPeer("\(origin): \(printable(text)) is no socket; write unix:/run/prodha/1.sock")
+            }
+            return .api(ServiceURL(unixSocket: path))
+        }
         do {
             return .api(try ServiceURL(parsing: text))
         } catch {

@@ -16,7 +16,7 @@ public final class Inspector: Sendable {
 
     private let source: PeerSource
     let timeoutMS: Int64
-    private let token: String?
+    private let credentials: Credentials
     private let eventLoop: any EventLoop
     private let client: HTTPClient
     /// Peers that others told of, by region and id.
@@ -24,24 +24,23 @@ public final class Inspector: Sendable {
 
     /// - Parameters:
     ///   - timeout: for one peer: connection, request and whole answer.
-    ///   - token: sent to the APIs that the operator named, by file or flag; never to addresses that a peer told.
-    ///   - secureChannel: adds TLS for https APIs; without it those are reported as not asked.
+    ///   - credentials: the token is sent to the APIs that the operator named, by file or flag; never to addresses that a
+    ///     peer told, and never in plaintext to another machine.
     public init(
-        source: PeerSource, timeout: Duration, token: String? = nil, eventLoop: any EventLoop,
-        secureChannel: HTTPClient.PrepareChannel? = nil
+        source: PeerSource, timeout: Duration, credentials: Credentials = .none, eventLoop: any EventLoop
     ) {
         self.source = source
         self.timeoutMS = max(1, Int64(Milliseconds(timeout).value.rounded()))
-        self.token = token
+        self.credentials = credentials
         self.eventLoop = eventLoop
-        client = HTTPClient(eventLoop: eventLoop, secureChannel: secureChannel)
+        client = HTTPClient(eventLoop: eventLoop, security: credentials.security)
         learnt = .makeBoxSendingValue([], eventLoop: eventLoop)
     }
 
     /// For commands: with one thread of its own, which ends with the process.
-    public convenience init(source: PeerSource, timeout: Duration, token: String? = nil) {
+    public convenience init(source: PeerSource, timeout: Duration, credentials: Credentials = .none) {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        self.init(source: source, timeout: timeout, token: token, eventLoop: group.next())
+        self.init(source: source, timeout: timeout, credentials: credentials, eventLoop: group.next())
     }
 
     /// One round, waited for on the calling thread, which must not be the event loop's.
@@ -121,7 +120,7 @@ public final class Inspector: Sendable {
             .recover { error in
                 let failure =
                     (error as? HTTPClientError)
-                    .map { PeerFailure($0, hostAndPort: url.endpoint.description, timeoutMS: timeoutMS) }
+                    .map { PeerFailure($0, place: url.place, timeoutMS: timeoutMS) }
                     ?? .cannotConnect("\(error)")
                 return PeerReport(target: target, outcome: .failed(failure))
             }
@@ -169,15 +168,16 @@ public final class Inspector: Sendable {
             case .https: .https
             }
         var headers: HTTPHeaders = ["accept": "application/json"]
-        if let token {
+        if let token = credentials.token, url.scheme == .https || url.endpoint.isLoopback {
             switch origin {
             case .file, .given: headers.add(name: "authorization", value: "Bearer \(token)")
             case .derived, .hearsay: break
             }
         }
         return HTTPCall(
-            method, HTTPURL(scheme: scheme, host: url.host, port: url.port, target: url.path + path), headers: headers,
-            timeout: .milliseconds(timeoutMS), maxAnswerBytes: Self.maxAnswerBytes)
+            method, HTTPURL(
+                scheme: scheme, host: url.host, port: url.port, unixSocket: url.unixSocket, target: url.path + path),
+            headers: headers, timeout: .milliseconds(timeoutMS), maxAnswerBytes: Self.maxAnswerBytes)
     }
 
     /// The status in an answer, of whatever content.

@@ -132,12 +132,12 @@ public enum PeerFailure: Error, Hashable, Sendable {
 }
 
 extension PeerFailure {
-    /// - Parameter hostAndPort: what the client's words begin with.
-    init(_ error: HTTPClientError, hostAndPort: String, timeoutMS: Int64) {
+    /// - Parameter place: what the client's words begin with.
+    init(_ error: HTTPClientError, place: String, timeoutMS: Int64) {
         switch error {
         case .badURL(let text): self = .cannotBeCalled(text)
         case .cannotConnect(let text):
-            let prefix = "\(hostAndPort): "
+            let prefix = "\(place): "
             let reason = text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
             if reason.contains("refused") {
                 self = .refused

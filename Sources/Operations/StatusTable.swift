@@ -74,7 +74,7 @@ extension StatusDocument {
 }
 
 extension PeerView {
-    var apiText: String { report.target.api?.endpoint.description ?? "?" }
+    var apiText: String { report.target.api?.place ?? "?" }
 
     /// What stands in the row of a peer that gave no status.
     var failureText: String {

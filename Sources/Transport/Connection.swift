@@ -129,15 +129,25 @@ final class Connection: ChannelInboundHandler {
     // MARK: - Greeting
 
     private func authenticate() {
-        guard let tls = links.settings.tls, let context else { return }
+        if isOnTheList() { greet() }
+    }
+
+    /// The list has changed. A peer that is not on it any more is told, and hung up on.
+    func authenticateAgain() { _ = isOnTheList() }
+
+    private func isOnTheList() -> Bool {
+        guard let contexts = links.contexts, let context else { return false }
         let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
-        guard let certificate else { return end("the other side showed no certificate") }
-        let names = CertificateNames(certificate)
-        guard names.isAllowed(by: tls.allowedSubjectNames) else {
-            return refuse(
-                "the certificate of \(names) is not among the allowed subjects of peer \(links.settings.id)")
+        guard let certificate else {
+            end("the other side showed no certificate")
+            return false
         }
-        greet()
+        let names = CertificateNames(certificate)
+        guard names.isAllowed(by: contexts.allowedSubjectNames) else {
+            refuse("the certificate of \(names) is not among the allowed subjects of peer \(links.settings.id)")
+            return false
+        }
+        return true
     }
 
     /// The dialling side greets first: the other one learns from it whom it talks to.

@@ -1,9 +1,9 @@
 import NIOCore
 import NIOSSL
 
-/// The names that a peer's certificate gives it, each a way to be on the list of allowed subjects. That the certificate
+/// The names that a certificate gives its owner, each a way to be on the list of allowed subjects. That the certificate
 /// is genuine was settled before, by its chain to the trust roots.
-struct CertificateNames: CustomStringConvertible {
+public struct CertificateNames: CustomStringConvertible {
     /// The subject as OpenSSL prints it on one line. nil when that could be taken for another subject, or has attributes
     /// that are not known here.
     private(set) var subject: String?
@@ -11,7 +11,7 @@ struct CertificateNames: CustomStringConvertible {
     /// DNS names and addresses.
     private(set) var alternativeNames: [String] = []
 
-    init(_ certificate: NIOSSLCertificate) {
+    public init(_ certificate: NIOSSLCertificate) {
         let attributes = certificate.subjectName
         subject = Self.oneLine(attributes)
         commonNames = attributes.filter { $0.type == .commonName }.map(\.value)
@@ -37,7 +37,8 @@ struct CertificateNames: CustomStringConvertible {
         }
     }
 
-    var description: String { (subject ?? commonNames.first ?? alternativeNames.first ?? "no name").printable }
+    /// On one line, whatever is in it.
+    public var description: String { (subject ?? commonNames.first ?? alternativeNames.first ?? "no name").printable }
 
     static func oneLine(_ attributes: [SSLCertificateName]) -> String? {
         var line = ""
@@ -63,18 +64,34 @@ struct CertificateNames: CustomStringConvertible {
     ]
 }
 
-/// What both sides of a TLS connection are set up with.
-struct TLSContexts {
+/// A certificate that this peer shows to others.
+public struct OwnCertificate: Hashable, Sendable {
+    public var subject: String
+    /// Seconds since 1970.
+    public var expiresAt: Int64
+
+    public init(_ certificate: NIOSSLCertificate) {
+        subject = CertificateNames(certificate).description
+        expiresAt = Int64(certificate.notValidAfter)
+    }
+}
+
+/// What both sides of a TLS connection between peers are set up with.
+public struct TLSContexts: Sendable {
     let client: NIOSSLContext
     let server: NIOSSLContext
+    let allowedSubjectNames: [String]
+    public let certificate: OwnCertificate
 
     /// Reads the files. Throws `TransportError.tlsFiles` when one is missing, malformed or does not fit the others.
-    init(_ files: TLSFiles) throws {
+    public init(_ files: TLSFiles) throws {
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(files.certificate)
-            guard !chain.isEmpty else {
+            guard let own = chain.first else {
                 throw TransportError.tlsFiles(reason: "\(files.certificate) holds no certificate")
             }
+            certificate = OwnCertificate(own)
+            allowedSubjectNames = files.allowedSubjectNames
             let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
             let roots = NIOSSLTrustRoots.certificates(try NIOSSLCertificate.fromPEMFile(files.trustRoots))
             var server = TLSConfiguration.makeServerConfigurationWithMTLS(

@@ -36,7 +36,8 @@ public final class PeerLinks {
     private var state = State.idle
     private var started: EventLoopFuture<Void>?
     private var stopped: EventLoopFuture<Void>?
-    private var contexts: TLSContexts?
+    /// nil without TLS, and before `start`.
+    private(set) var contexts: TLSContexts?
     private var server: (any Channel)?
     /// Reads the host names; nil if all peers are given by address.
     private var lookupPool: NIOThreadPool?
@@ -87,9 +88,7 @@ public final class PeerLinks {
         } catch {
             return eventLoop.makeFailedFuture(error)
         }
-        if let tls = settings.tls, tls.allowedSubjectNames.isEmpty {
-            logger.warning("the list of allowed TLS subjects is empty: no peer will be let in")
-        }
+        warnOfEmptyList()
         state = .starting
         let started = listen().assumeIsolated().flatMap { server -> EventLoopFuture<Void> in
             guard self.state == .starting else { return server.close(mode: .all) }
@@ -101,6 +100,26 @@ public final class PeerLinks {
         }.nonisolated()
         self.started = started
         return started
+    }
+
+    private func warnOfEmptyList() {
+        guard contexts?.allowedSubjectNames.isEmpty == true else { return }
+        logger.warning("the list of allowed TLS subjects is empty: no peer will be let in")
+    }
+
+    /// The certificate that other peers are shown; nil without TLS.
+    public var certificate: OwnCertificate? { contexts?.certificate }
+
+    /// Takes new files for the links that are made from now on. Those that stand go on, so that nothing is lost while
+    /// peers get their new certificates one after another; but a peer that is not on the list any more is hung up on.
+    public func renew(_ contexts: TLSContexts) {
+        eventLoop.preconditionInEventLoop()
+        precondition(settings.tls != nil, "links without TLS do not come to have it")
+        self.contexts = contexts
+        warnOfEmptyList()
+        eventLoop.assumeIsolated().execute {
+            for connection in self.connections.values where connection.isUp { connection.authenticateAgain() }
+        }
     }
 
     /// The port that is listened on; nil unless running.

@@ -16,13 +16,6 @@ enum ProcessEnvironment {
     }
 }
 
-extension ProcessEnvironment {
-    /// What is sent to the APIs that the operator named.
-    static func token(in environment: [String: String]) -> String? {
-        environment["PRODHA_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
-    }
-}
-
 enum StandardError {
     static func write(_ text: String) {
         let bytes = Array(text.utf8)

@@ -12,8 +12,11 @@ struct TargetOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "One peer's API; the other peers are learnt from it. (environment: PRODHA_PEER)", valueName: "host:port"))
+            "One peer's API, also https://host:port or unix:/path; the other peers are learnt from it. (environment: PRODHA_PEER)",
+            valueName: "host:port"))
     var peer: String?
+
+    @OptionGroup var credentials: CredentialOptions
 
     @Option(name: .long, help: ArgumentHelp("How long each peer may take: 2, 2s or 500ms.", valueName: "time"))
     var timeout = Timeout(milliseconds: 2000)
@@ -40,9 +43,13 @@ struct TargetOptions: ParsableArguments {
     }
 
     func inspector(environment: [String: String]) throws -> Inspector {
-        Inspector(
-            source: try source(environment: environment), timeout: timeout.duration,
-            token: ProcessEnvironment.token(in: environment))
+        let source = try source(environment: environment)
+        do throws(CredentialsError) {
+            let credentials = try credentials.choice.credentials(for: source, environment: environment)
+            return Inspector(source: source, timeout: timeout.duration, credentials: credentials)
+        } catch {
+            throw failure("credentials", "\(error)", ExitCode.badConfiguration.rawValue)
+        }
     }
 
     /// Says on standard error what went wrong, in JSON where that is asked for, and gives the exit code to throw.
@@ -92,3 +99,23 @@ struct Timeout: ExpressibleByArgument {
 }
 
 extension OutputFormat: ExpressibleByArgument {}
+
+/// What a command shows to the peers' APIs, and whom it trusts.
+struct CredentialOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The authority of the APIs' certificates, for https; else that of the file's api.tls.ca_file, else those that the system trusts. (environment: PRODHA_CACERT)",
+            valueName: "file"))
+    var cacert: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("This operator's certificate, for https. (environment: PRODHA_CERT)", valueName: "file"))
+    var cert: String?
+
+    @Option(name: .long, help: ArgumentHelp("Its private key. (environment: PRODHA_KEY)", valueName: "file"))
+    var key: String?
+
+    var choice: CredentialChoice { CredentialChoice(authorityFile: cacert, certificateFile: cert, keyFile: key) }
+}

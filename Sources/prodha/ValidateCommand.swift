@@ -29,6 +29,8 @@ struct ValidateCommand: ParsableCommand {
         name: .long, help: ArgumentHelp("With --live, how long each peer may take: 2, 2s or 500ms.", valueName: "time"))
     var timeout = Timeout(milliseconds: 2000)
 
+    @OptionGroup var credentials: CredentialOptions
+
     @Option(name: .shortAndLong, help: "How to print the findings.")
     var output = ListFormat.table
 
@@ -41,9 +43,9 @@ struct ValidateCommand: ParsableCommand {
                 file: file, overrides: .init(selfID: selfID), environment: environment,
                 tlsCheck: TLSFilesCheck.check)
         }
-        let found = zip(files, results).map { findings($0, $1) }
+        let found = results.map(\.diagnostics)
         let across = CrossCheck.findings(results, areForTheirPeers: selfID == nil)
-        let checks = live ? liveChecks(results, environment) : []
+        let checks = live ? try liveChecks(results, environment) : []
         switch output {
         case .table:
             for (file, findings) in zip(files, found) { show(file, findings) }
@@ -56,25 +58,24 @@ struct ValidateCommand: ParsableCommand {
         if checks.contains(where: { $0.exitCode != 0 }) { throw ExitCode.degraded }
     }
 
-    private func findings(_ file: String, _ result: LoadResult) -> [Diagnostic] {
-        guard let configuration = result.configuration, let reason = Daemon.unsupported(in: configuration) else {
-            return result.diagnostics
-        }
-        return result.diagnostics
-            + [Diagnostic(severity: .error, file: file, line: 1, column: 1, key: "api", message: reason)]
-    }
-
     /// One for each region, by its first file that says where its peers are.
-    private func liveChecks(_ results: [LoadResult], _ environment: [String: String]) -> [LiveCheck] {
+    private func liveChecks(_ results: [LoadResult], _ environment: [String: String]) throws -> [LiveCheck] {
         var checks: [LiveCheck] = []
         for (file, result) in zip(files, results) {
             let forTools = ConfigurationLoader.load(file: file, environment: environment, purpose: .tool)
             guard let directory = result.directory ?? forTools.directory,
                 !checks.contains(where: { $0.region == directory.regionName })
             else { continue }
-            let inspector = Inspector(
-                source: .directory(directory), timeout: timeout.duration,
-                token: ProcessEnvironment.token(in: environment))
+            let source = PeerSource.directory(directory)
+            let inspector: Inspector
+            do throws(CredentialsError) {
+                inspector = Inspector(
+                    source: source, timeout: timeout.duration,
+                    credentials: try credentials.choice.credentials(for: source, environment: environment))
+            } catch {
+                StandardError.write("prodha: \(error)\n")
+                throw ExitCode.badConfiguration
+            }
             checks.append(LiveCheck(directory, result.configuration, inspector.inspectAndWait()))
         }
         return checks

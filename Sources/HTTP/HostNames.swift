@@ -1,0 +1,43 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import NIOCore
+import NIOHTTP1
+
+/// The names by which a server may be called. A page in a browser can have a name of its own stand for any address and
+/// so read what this server says ("DNS rebinding"); its requests then name that host. Addresses are always permitted:
+/// nobody else can make them stand for something.
+public struct HostNames: Sendable {
+    private let names: Set<String>
+
+    /// - Parameter names: host names without ports, besides `localhost`.
+    public init(_ names: some Sequence<String>) { self.names = Set(names.map { $0.lowercased() } + ["localhost"]) }
+
+    /// What the request calls this server, when that is none of its names; nil when all is well. On a unix socket any is.
+    public func foreignName(in request: Request) -> String? {
+        if ClientOrigin(request.remoteAddress) == .unixSocket { return nil }
+        let hosts = request.headers["host"]
+        // HTTP/1.0 knows no hosts, and browsers speak later versions.
+        guard let host = hosts.first else { return nil }
+        guard hosts.count == 1 else { return hosts.joined(separator: ", ") }
+        return permits(host) ? nil : host
+    }
+
+    private func permits(_ host: String) -> Bool {
+        var name = host[...]
+        if name.hasPrefix("[") {
+            guard let end = name.firstIndex(of: "]") else { return false }
+            name = name[name.index(after: name.startIndex)..<end]
+            return (try? SocketAddress(ipAddress: String(name), port: 0)) != nil
+        }
+        if let colon = name.firstIndex(of: ":") { name = name[..<colon] }
+        if name.hasSuffix(".") { name = name.dropLast() }
+        return names.contains(name.lowercased()) || (try? SocketAddress(ipAddress: String(name), port: 0)) != nil
+    }
+}
+
+extension Request {
+    /// Browsers add these headers to what a page has them send, and scripts do not. What somebody typed into a browser's
+    /// address field passes.
+    public var isFromAPage: Bool {
+        headers.contains(name: "origin") || headers["sec-fetch-site"].contains { $0 != "none" }
+    }
+}
