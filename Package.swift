@@ -131,7 +131,10 @@ let tests: [Target] = [
     .testTarget(name: "QueueTests", dependencies: ["Antelope", "Keys", "Queue", "Raft", "Transactions"]),
     .testTarget(
         name: "NodeTests",
-        dependencies: ["API", "Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions"]),
+        dependencies: [
+            "API", "Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions", "Transport",
+            product("NIOCore", "swift-nio"),
+        ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .target(name: "Harness", dependencies: ["Antelope", "Keys"], path: "Tests/Harness"),
     .target(

@@ -93,7 +93,8 @@ extension ErrorKind {
     /// Every error there is, those of `commit_block` last; `not_leader`, `no_quorum` and `overloaded` are there twice.
     public static let catalogue: [ErrorKind] =
         [
-            malformedRequest, malformedBlock, unauthorized, forbidden, misdirected, notFound, blockNotFound, methodNotAllowed,
+            malformedRequest, malformedBlock, unauthorized, forbidden, misdirected, notFound, blockNotFound,
+            methodNotAllowed,
             requestTimeout, waitTimeout, transactionUnknown, bodyTooLarge, headersTooLarge, notLeader, noQuorum,
             epochChanged, busy, transferRefused, maintenanceRefused, transferFailed, unknownPeer,
             outcomeUnknown, internalError, overloaded, tooManyConnections,

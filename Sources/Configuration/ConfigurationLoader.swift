@@ -166,7 +166,8 @@ private struct Assembly {
             snapshotDistance: snapshotDistance, maxClockDrift: maxClockDrift,
             returnGate: returnGate == 0 ? nil : .milliseconds(returnGate), tls: tls, requireTLS: requireTLS,
             regionName: regionName, regions: regions, apiListen: apiListen, apiTLS: api.tls,
-            apiHostNames: api.hostNames, apiUnixSocket: api.unixSocket, tokenFile: api.tokenFile, readTokenFile: api.readTokenFile,
+            apiHostNames: api.hostNames, apiUnixSocket: api.unixSocket, tokenFile: api.tokenFile,
+            readTokenFile: api.readTokenFile,
             apiAuthorityFile: api.authorityFile, dataDirectory: dataDirectory,
             onChange: onChange, nodeos: nodeos.settings, amqp: amqp)
     }

@@ -57,7 +57,8 @@ enum LocalRules {
         }
         return APIDraft(
             reader: api, listen: listen, listenIsWrong: api.has("listen") && listen == nil, hostNames: hostNames(api),
-            unixSocket: unixSocket, tls: tls, authorityFile: authorityFile, tokenFile: tokenFile, readTokenFile: readTokenFile)
+            unixSocket: unixSocket, tls: tls, authorityFile: authorityFile, tokenFile: tokenFile,
+            readTokenFile: readTokenFile)
     }
 
     private static func warnWithoutToken(_ root: ObjectReader, _ key: String, _ checks: FileChecks) {

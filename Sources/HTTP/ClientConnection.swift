@@ -61,8 +61,9 @@ final class ClientConnection: ChannelInboundHandler {
 
     let url: HTTPURL
     private let pool: ConnectionPool
-    /// nil without TLS, and once it stands.
-    private var handshake: ClientSecurity?
+    private let security: ClientSecurity?
+    /// TLS is being set up.
+    private var isInHandshake: Bool
     private var context: ChannelHandlerContext?
     private var exchange: Exchange?
     private var isReused = false
@@ -73,7 +74,8 @@ final class ClientConnection: ChannelInboundHandler {
     init(url: HTTPURL, pool: ConnectionPool, security: ClientSecurity?) {
         self.url = url
         self.pool = pool
-        handshake = security
+        self.security = security
+        isInHandshake = security != nil
     }
 
     func addCodec(to pipeline: ChannelPipeline.SynchronousOperations) throws {
@@ -112,12 +114,12 @@ final class ClientConnection: ChannelInboundHandler {
         }
         exchange.connection = self
         // Nothing leaves this machine before the other side has proved who it is.
-        if handshake == nil { send(exchange, context) }
+        if !isInHandshake { send(exchange, context) }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted? = event as? TLSUserEvent, handshake != nil {
-            handshake = nil
+        if case .handshakeCompleted? = event as? TLSUserEvent, isInHandshake {
+            isInHandshake = false
             if let exchange { send(exchange, context) }
         }
         context.fireUserInboundEventTriggered(event)
@@ -179,9 +181,10 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let handshake {
-            let reason = handshake.explain(error) ?? plainReason(error)
-            return fail(.cannotConnect("\(url.place): \(reason)"))
+        switch security?.failure(error) {
+        case .certificateRefused(let reason): return fail(.cannotConnect("\(url.place): \(reason)"))
+        case .handshake(let reason) where isInHandshake: return fail(.cannotConnect("\(url.place): \(reason)"))
+        case .handshake, nil: break
         }
         switch error {
         case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection: closedBeforeAnswer()
@@ -202,7 +205,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     private func closedBeforeAnswer() {
         guard let exchange else { return }
-        guard handshake == nil else {
+        guard !isInHandshake else {
             return fail(.cannotConnect("\(url.place): it hung up while TLS was being set up"))
         }
         if isReused, head == nil, let again = exchange.connectAgain {

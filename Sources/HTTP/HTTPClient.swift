@@ -7,15 +7,23 @@ import NIOPosix
 public struct ClientSecurity: Sendable {
     /// Adds it to a new connection, on the loop.
     public var prepare: @Sendable (any Channel, HTTPURL) throws -> Void
-    /// Why no connection came about, in an operator's words; nil for what is not of TLS.
-    public var explain: @Sendable (any Error) -> String?
+    /// What an error of the connection means; nil for what is not of TLS.
+    public var failure: @Sendable (any Error) -> Failure?
+
+    /// In an operator's words. Nothing was done by the other side in either case.
+    public enum Failure: Sendable {
+        /// No connection came about.
+        case handshake(String)
+        /// The other side does not take the certificate that was shown. It says so when it may have been sent something already.
+        case certificateRefused(String)
+    }
 
     public init(
         prepare: @escaping @Sendable (any Channel, HTTPURL) throws -> Void,
-        explain: @escaping @Sendable (any Error) -> String?
+        failure: @escaping @Sendable (any Error) -> Failure?
     ) {
         self.prepare = prepare
-        self.explain = explain
+        self.failure = failure
     }
 }
 

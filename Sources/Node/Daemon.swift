@@ -67,7 +67,8 @@ public enum Daemon {
 
     private static func serve(
         _ configuration: Configuration, _ settings: NodeSettings, _ security: Security,
-        _ attachment: AttachmentSettings?, _ recovery: Recovery, _ store: sending Store, _ signals: sigset_t, _ environment: [String: String],
+        _ attachment: AttachmentSettings?, _ recovery: Recovery, _ store: sending Store, _ signals: sigset_t,
+        _ environment: [String: String],
         _ logger: Logger, _ reload: () -> Configuration?
     ) throws -> Int32 {
         let systemd = SystemdNotifier(environment: environment)
@@ -237,7 +238,8 @@ private final class Running {
         if let api = security.api { apiSecurity?.current = api }
         show(security)
         for (use, certificate) in node.certificates.byUse {
-            node.logger.notice("the certificate for \(use == .peers ? "other peers" : "the API") is \(certificate.subject)")
+            node.logger.notice(
+                "the certificate for \(use == .peers ? "other peers" : "the API") is \(certificate.subject)")
         }
     }
 

@@ -119,7 +119,9 @@ extension NodeAPI {
     private func maintenance(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
         let body: MaintenanceRequest
         let act: OperatorAct
-        do { (body, act) = try read(request, caller, as: MaintenanceRequest.self) } catch { return malformed("\(error)") }
+        do { (body, act) = try read(request, caller, as: MaintenanceRequest.self) } catch {
+            return malformed("\(error)")
+        }
         let peer = PeerID(body.peer)
         let replica = node.replica
         if let notReady { return answer(notReady) }

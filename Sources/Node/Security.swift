@@ -128,7 +128,8 @@ struct OwnCertificates {
     func addMetrics(to page: inout MetricsPage) {
         for (use, certificate) in byUse {
             page.gauge(
-                "prodha_\(use)_certificate_expires_seconds", "When the certificate expires, in seconds since 1970.",
+                "prodha_\(use)_certificate_expiry_timestamp_seconds",
+                "When the certificate expires, in seconds since 1970.",
                 Double(certificate.expiresAt))
         }
     }

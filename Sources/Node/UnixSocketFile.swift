@@ -19,13 +19,15 @@ enum UnixSocketFile {
             throw Failure(path: socket.path, problem: String(cString: strerror(errno)))
         }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw Failure(path: socket.path, problem: "there is a file of that name that is no socket; choose another path")
+            throw Failure(
+                path: socket.path, problem: "there is a file of that name that is no socket; choose another path")
         }
         guard !hasListener(socket.path) else {
             throw Failure(path: socket.path, problem: "another process serves it; give each peer a path of its own")
         }
         guard unlink(socket.path) == 0 || errno == ENOENT else {
-            throw Failure(path: socket.path, problem: "the old socket cannot be removed: \(String(cString: strerror(errno)))")
+            throw Failure(
+                path: socket.path, problem: "the old socket cannot be removed: \(String(cString: strerror(errno)))")
         }
     }
 

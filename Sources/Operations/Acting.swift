@@ -177,7 +177,7 @@ public final class ActRunner: Sendable {
                 kind, reason: reason, message, operation: papers.operation, region: region?.name, facts: facts)
         }
 
-        static let aboutTokens = "PRODHA_TOKEN is what is sent"
+        static let aboutTokens = "what is shown is PRODHA_TOKEN, or the certificate of --cert"
 
         func giveUp(_ view: ClusterView) -> ActOutcome {
             if isOut {

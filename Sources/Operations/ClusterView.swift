@@ -9,6 +9,8 @@ public struct ClusterView: Hashable, Sendable {
     /// For how long a peer that may produce may have no block committed and still be well. Longer than a round of 21
     /// producers with 12 blocks each, 126 s.
     public static let maxQuiet = Milliseconds(180_000)
+    /// A certificate that expires within this time is a concern.
+    public static let certificateWarning = Milliseconds(7 * 86_400_000)
     /// Within it a head is news: the region is producing.
     public static let recentHead = Milliseconds(10_000)
     /// A peer that another one heard within this time runs, whatever its API says.

@@ -98,7 +98,7 @@ private final class ClientTLS: Sendable {
                 let handler = try NIOSSLClientHandler(
                     context: try self.readFiles(), serverHostname: isAddress ? nil : url.host)
                 try channel.pipeline.syncOperations.addHandler(handler)
-            }, explain: { Self.explain($0) })
+            }, failure: { Self.failure($0) })
     }
 
     @discardableResult
@@ -125,24 +125,29 @@ private final class ClientTLS: Sendable {
         } catch let error as CredentialsError {
             throw error
         } catch {
-            throw .badFiles("\(files.joined(separator: " or ")) cannot be used for TLS: see that it is there, is PEM, and fits")
+            throw .badFiles(
+                "\(files.joined(separator: " or ")) cannot be used for TLS: see that it is there, is PEM, and fits")
         }
     }
 
-    private static func explain(_ error: any Error) -> String? {
-        let text = "\(error)"
+    private static func failure(_ error: any Error) -> ClientSecurity.Failure? {
         switch error {
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
-            return "TLS: its certificate is for another host"
-        case is NIOSSLError, is BoringSSLError:
-            if text.contains("CERTIFICATE_VERIFY_FAILED") {
-                return "TLS: its certificate has expired, or is of an authority that is not trusted; see --cacert"
-            }
-            if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-                return "it does not speak TLS; try http"
-            }
-            return "TLS failed: \(text.prefix(200))"
+            return .handshake("its certificate is for another host")
+        case is NIOSSLError, is BoringSSLError: break
         default: return nil
         }
+        let text = "\(error)"
+        // With TLS 1.3 it comes after the handshake, and before the other side reads anything.
+        if text.contains("ALERT"), text.contains("CERTIFICATE") || text.contains("UNKNOWN_CA") {
+            return .certificateRefused("it does not take this certificate; see --cert")
+        }
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return .handshake("its certificate has expired or is not trusted; see --cacert")
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return .handshake("it does not speak TLS; try http")
+        }
+        return .handshake("TLS failed: \(text.prefix(200))")
     }
 }

@@ -175,7 +175,8 @@ public final class Inspector: Sendable {
             }
         }
         return HTTPCall(
-            method, HTTPURL(
+            method,
+            HTTPURL(
                 scheme: scheme, host: url.host, port: url.port, unixSocket: url.unixSocket, target: url.path + path),
             headers: headers, timeout: .milliseconds(timeoutMS), maxAnswerBytes: Self.maxAnswerBytes)
     }

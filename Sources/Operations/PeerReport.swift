@@ -118,7 +118,7 @@ public enum PeerFailure: Error, Hashable, Sendable {
         case .refused: "connection refused"
         case .cannotConnect(let text): text
         case .noAnswer(let limit): "no answer within \(limit) ms"
-        case .brokenOff: "the answer broke off"
+        case .brokenOff: "the answer broke off; is it http or https?"
         case .garbage(let what): "not a status: \(what)"
         case .httpError(let status, let name?, _): "HTTP \(status) \(name)"
         case .httpError(let status, nil, _): "HTTP \(status)"

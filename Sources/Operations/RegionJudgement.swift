@@ -336,6 +336,9 @@ private struct Judgement {
                 let isSaid = peer.isLeader && status.production.reason == .nodeosUnreachable
                 if !isSaid { concerns.append("peer \(id)'s nodeos does not answer") }
             }
+            if let answer = peer.report.answer {
+                concerns += Self.expiring(status.peer.certificates ?? [], at: answer.at).map { "peer \(id)'s \($0)" }
+            }
             if let queue = status.transactions?.queue, queue.state == .failing {
                 concerns.append(
                     "peer \(id) cannot consume the queue \(queue.name): \(queue.reason ?? "why is not known")")
@@ -346,6 +349,16 @@ private struct Judgement {
             concerns.append("fewer than the quorum of \(quorum) answer")
         }
         return concerns
+    }
+
+    /// Certificates that are no longer good, or not for long.
+    private static func expiring(_ certificates: [StatusDocument.Certificate], at now: UTCInstant) -> [String] {
+        certificates.compactMap { certificate in
+            let left = Double(certificate.expiresAt.unixMilliseconds - now.unixMilliseconds)
+            guard left < ClusterView.certificateWarning.value else { return nil }
+            let name = "certificate for \(certificate.use == "peers" ? "other peers" : "its API")"
+            return left > 0 ? "\(name) expires in \(span(left))" : "\(name) has expired, so new connections fail"
+        }
     }
 }
 

@@ -70,6 +70,11 @@ public struct OwnCertificate: Hashable, Sendable {
     /// Seconds since 1970.
     public var expiresAt: Int64
 
+    public init(subject: String, expiresAt: Int64) {
+        self.subject = subject
+        self.expiresAt = expiresAt
+    }
+
     public init(_ certificate: NIOSSLCertificate) {
         subject = CertificateNames(certificate).description
         expiresAt = Int64(certificate.notValidAfter)

@@ -8,45 +8,12 @@ import Testing
 @testable import BrokerHarness
 @testable import Harness
 
-/// Certificates that openssl makes, in a directory that goes with this.
-final class TestCertificates: Sendable {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "prodha-tls-\(UUID().uuidString)")
-
-    func file(_ name: String) -> String { directory.appending(path: name).path }
-
-    init() async throws {
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        for root in ["root", "other"] {
-            try await openssl(
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                "-subj", "/CN=\(root)", "-keyout", file("\(root).key"), "-out", file("\(root).pem"))
-        }
-        try await make("server", names: "DNS:localhost")
-        try await make("client", names: "DNS:client")
-    }
-
-    deinit { try? FileManager.default.removeItem(at: directory) }
-
-    private func make(_ name: String, names: String) async throws {
-        try await openssl(
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=\(name)",
-            "-keyout", file("\(name).key"), "-out", file("\(name).csr"))
-        try "subjectAltName=\(names)\n".write(toFile: file("\(name).ext"), atomically: false, encoding: .utf8)
-        try await openssl(
-            "x509", "-req", "-in", file("\(name).csr"), "-CA", file("root.pem"), "-CAkey", file("root.key"),
-            "-CAcreateserial", "-days", "2", "-extfile", file("\(name).ext"), "-out", file("\(name).pem"))
-    }
-
-    private func openssl(_ arguments: String...) async throws {
-        let finished = try await Finished.running(["/usr/bin/openssl"] + arguments, in: directory)
-        guard finished.ending == .exit(0) else { throw BrokerError("openssl \(arguments): \(finished.everything)") }
-    }
-}
-
 extension BrokerTests {
     @Suite struct Secure {
         @Test func onlyTheRightBrokerIsTrusted() async throws {
             let files = try await TestCertificates()
+            try await files.make("server", names: "DNS:localhost")
+            try await files.make("client", names: "DNS:client")
             let broker = try await Broker.start(
                 tls: .init(
                     rootsFile: files.file("root.pem"), certificateFile: files.file("server.pem"),

@@ -261,7 +261,8 @@ import Testing
 
     @Test func connectionsAreBounded() async throws {
         var limits = HTTPLimits()
-        limits.maxConnections = 2
+        limits.maxConnections = 1
+        limits.reservedForThisMachine = 1
         limits.maxTurnedAway = 1
         try await TestServer.run(limits: limits, routes: plainRoutes) { server in
             let first = try await server.connect()
@@ -281,6 +282,25 @@ import Testing
             try await eventually { try await server.loop.submit { server.server.value.connectionCount }.get() == 1 }
             #expect(try await client.send(HTTPCall(.GET, server.url("/hello"), timeout: patience)).text == "hello")
             await second.close()
+        }
+    }
+
+    @Test func aConnectionThatSaysNothingIsClosed() async throws {
+        var limits = HTTPLimits()
+        limits.openingTime = .milliseconds(50)
+        limits.idleTime = .hours(1)
+        try await TestServer.run(limits: limits, routes: plainRoutes) { server in
+            let silent = try await server.connect()
+            #expect(try await silent.receivedToTheEnd().isEmpty)
+            // One that has spoken may be idle.
+            let raw = try await server.connect()
+            try await raw.send("GET /hello HTTP/1.1\r\n\r\n")
+            _ = try await raw.received(containing: "hello")
+            let other = try await server.connect()
+            #expect(try await other.receivedToTheEnd().isEmpty)
+            try await raw.send("GET /hello HTTP/1.1\r\n\r\n")
+            _ = try await raw.received { String(decoding: $0, as: UTF8.self).split(separator: "hello").count >= 2 }
+            await raw.close()
         }
     }
 

@@ -58,7 +58,8 @@ private final class Loopback: Sendable {
     }
 
     func inspector(_ source: PeerSource, timeout: Duration = .seconds(2), token: String? = nil) -> Inspector {
-        Inspector(source: source, timeout: timeout, token: token, eventLoop: loop)
+        Inspector(
+            source: source, timeout: timeout, credentials: Credentials(token: token), eventLoop: loop)
     }
 }
 
