@@ -300,6 +300,9 @@ final class Node {
         case .settings:
             guard let group = GroupSettings(encoded: entry.payload) else { break }
             logger.notice("the group is \(group.groupID)")
+            // A peer that does not know whose data it has would be let in by a group of strangers. In an idle group nothing
+            // else is written for long.
+            jobs.append(.write(.commit(entry.index)))
         default: break
         }
     }

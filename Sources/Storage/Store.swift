@@ -144,6 +144,9 @@ public final class Store {
         /// A snapshot of this peer's own, and up to where entries may be dropped.
         case keep(Snapshot, dropThrough: LogIndex, droppedTerm: Term)
         case flag(FlagRecord)
+        /// Entries up to this index, all of which were written before, are known to be committed. The core's own writes carry
+        /// it along; this is for what must be remembered although nothing else is written for long.
+        case commit(LogIndex)
     }
 
     /// Writes all of these in order, as one transaction with one sync. Durable when it returns; on an error nothing is.
@@ -165,6 +168,7 @@ public final class Store {
                         try save(snapshot)
                         if dropThrough > peer.base.index { peer.base = (dropThrough, term) }
                     case .flag(let record): peer.flag = record
+                    case .commit(let index): peer.state.commit = max(peer.state.commit, index)
                     }
                 }
                 let values = peer.values

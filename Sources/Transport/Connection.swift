@@ -111,8 +111,7 @@ final class Connection: ChannelInboundHandler {
         if failure == nil {
             switch error {
             case NIOSSLError.uncleanShutdown: break
-            case let error as NIOSSLError: failure = "TLS failed: \(error)".printable
-            case let error as BoringSSLError: failure = "TLS failed: \(error)".printable
+            case is NIOSSLError, is BoringSSLError: failure = "TLS failed: \(tlsReason(error))".printable
             default: failure = "\(error)".printable
             }
         }

@@ -64,6 +64,22 @@ public struct CertificateNames: CustomStringConvertible {
     ]
 }
 
+/// What went wrong with TLS, in an operator's words. The library's own have numbers and lines of source in them.
+func tlsReason(_ error: any Error) -> String {
+    let text = "\(error)"
+    guard let mark = text.firstRange(of: "OPENSSL_internal:") else { return text }
+    let name = text[mark.upperBound...].prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+    let words = name.lowercased().replacing("_", with: " ")
+    if name == "CERTIFICATE_VERIFY_FAILED" {
+        return "the other side's certificate has expired, or is of an authority that is not trusted"
+    }
+    if name.contains("ALERT"), name.contains("CERTIFICATE") || name.contains("UNKNOWN_CA") {
+        return "the other side does not take this peer's certificate (\(words))"
+    }
+    if name == "WRONG_VERSION_NUMBER" { return "the other side does not speak TLS" }
+    return words
+}
+
 /// A certificate that this peer shows to others.
 public struct OwnCertificate: Hashable, Sendable {
     public var subject: String

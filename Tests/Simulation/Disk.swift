@@ -45,6 +45,7 @@ struct Image {
             entries.removeFirst(Int(dropThrough - baseIndex))
             (baseIndex, baseTerm) = (dropThrough, droppedTerm)
         case .flag: break
+        case .commit(let index): hardState.commit = max(hardState.commit, index)
         }
     }
 

@@ -100,4 +100,29 @@ import Testing
             #expect(rebuilt == kept, "seed \(seed), height \(number)")
         }
     }
+
+    /// Whose data it has a peer must know at once, whatever was written since.
+    @Test(arguments: [false, true]) func aCommitIsRemembered(isWritten: Bool) throws {
+        let disk = try Place()
+        let group = try #require(GroupID(bytes: [UInt8](1...16)))
+        let settings = GroupSettings(groupID: group, producers: .sole)
+        let log = [
+            Entry(index: 1, term: 1, kind: .noop, payload: []),
+            Entry(index: 2, term: 1, kind: .settings, payload: settings.encoded()),
+            Entry(index: 3, term: 1, kind: .noop, payload: []),
+        ]
+        var hardState = HardState()
+        (hardState.term, hardState.commit) = (1, 1)
+        do {
+            let store = try disk.open()
+            try store.write([.persist(Persist(hardState, log))])
+            if isWritten { try store.write([.commit(2), .commit(1), .flag(FlagRecord())]) }
+        }
+        let shape = GroupShape.three
+        let found = try Recovery(
+            from: try disk.open(), settings: Settings(id: shape.id, peers: shape.peers, quorum: shape.quorum),
+            options: Replica.Options(newGroupID: group), randomSeed: 1, at: Instant(nanoseconds: 1))
+        #expect(found.replica.state.groupID == (isWritten ? group : nil))
+        #expect(found.replica.raft.commitIndex == (isWritten ? 2 : 1))
+    }
 }

@@ -107,6 +107,7 @@ struct Model: Equatable {
                 (base, baseTerm) = (dropThrough, term)
             }
         case .flag(let record): flag = record
+        case .commit(let index): state.commit = max(state.commit, index)
         }
     }
 
@@ -146,7 +147,8 @@ struct Model: Equatable {
             let kept = max(index, snapshot?.index ?? 0)
             return .keep(
                 Snapshot(index: kept, term: term, state: random.bytes(0...300)), dropThrough: drop, droppedTerm: term)
-        case 3:
+        case 3: return .commit(LogIndex.random(in: base...max(base, lastIndex), using: &random))
+        case 4:
             var hardState = state
             hardState.term += 1
             let index = lastIndex + LogIndex.random(in: 0...600, using: &random)
