@@ -148,6 +148,9 @@ let tests: [Target] = [
             product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
             product("NIOPosix", "swift-nio"),
         ]),
+    // The daemon of a later version, for tests of how versions follow each other.
+    .executableTarget(
+        name: "prodha-next", dependencies: ["Configuration", "Node", "Storage", "Transport"], path: "Tests/NextVersion"),
     .testTarget(name: "AcceptanceTests", dependencies: ["Antelope", "Harness"], path: "Tests/Acceptance"),
     .testTarget(
         name: "NodeosTests",

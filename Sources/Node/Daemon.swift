@@ -20,9 +20,12 @@ public enum Daemon {
     /// How long an orderly end may take after leadership is handed over.
     private static let stopSeconds = 5.0
 
-    /// - Parameter reload: reads the configuration file again; nil when it has errors, which it has then reported.
+    /// - Parameters:
+    ///   - versions: those of this build; others only for tests of how versions follow each other.
+    ///   - reload: reads the configuration file again; nil when it has errors, which it has then reported.
     public static func run(
-        _ configuration: Configuration, environment: [String: String], reload: () -> Configuration?
+        _ configuration: Configuration, environment: [String: String], versions: Versions = .current,
+        reload: () -> Configuration?
     ) -> Int32 {
         let logger = makeLogger(configuration)
         umask(0o027)
@@ -30,7 +33,7 @@ public enum Daemon {
         let signals = blockSignals()
         for warning in unused(in: configuration) { logger.warning("\(warning)") }
         var random = SystemRandomNumberGenerator()
-        let settings = NodeSettings(configuration, random: &random)
+        let settings = NodeSettings(configuration, versions: versions, random: &random)
         let attachment: AttachmentSettings?
         let security: Security
         do {
@@ -43,7 +46,7 @@ public enum Daemon {
         do {
             let directory = try DataDirectory(path: configuration.dataDirectory)
             let shape = GroupShape(id: settings.raft.id, peers: settings.raft.peers, quorum: settings.raft.quorum)
-            let store = try Store(directory: directory, shape: shape)
+            let store = try Store(directory: directory, shape: shape, format: versions.store)
             let recovery = try Recovery(
                 from: store, settings: settings.raft, options: settings.replica, randomSeed: random.next(),
                 at: Clock.now())
@@ -266,7 +269,10 @@ private final class Running {
             let node = bound.value.node
             node.logger.notice(
                 "runs",
-                metadata: ["api": "\(address)", "version": "\(Version.current)", "head": "\(node.headDescription)"])
+                metadata: [
+                    "api": "\(address)", "version": "\(node.settings.versions.software)",
+                    "head": "\(node.headDescription)",
+                ])
             systemd.ready()
             if let interval = systemd.watchdogInterval {
                 node.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(interval.inNanoseconds)) {

@@ -411,7 +411,7 @@ final class Node {
 extension Node: PeerLinksOwner {
     func makeGreeting(to peer: PeerID) -> Greeting {
         Greeting(
-            to: peer, settings: settings.links, softwareVersion: Version.current,
+            to: peer, settings: settings.links, softwareVersion: settings.versions.software,
             group: replica.state.groupID,
             fresh: replica.raft.isFresh, lastIndex: replica.raft.lastIndex, lastTerm: replica.raft.lastTerm,
             session: settings.session, remembers: replica.raft.watermark(of: peer))

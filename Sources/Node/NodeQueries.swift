@@ -80,7 +80,8 @@ extension Node {
         return StatusDocument(
             peer: .init(
                 id: raft.settings.id.value, region: settings.region, address: me?.address.description ?? "",
-                api: me?.api.description ?? "", version: Version.current, uptimeMS: Milliseconds(now - startedAt),
+                api: me?.api.description ?? "", version: settings.versions.software,
+                uptimeMS: Milliseconds(now - startedAt),
                 time: UTCInstant(unixMilliseconds: Clock.unixMilliseconds()), certificates: certificates.documents),
             raft: .init(
                 role: role, term: raft.term, leaderID: Int(leaderID), commitIndex: raft.commitIndex,

@@ -2,6 +2,7 @@ import Configuration
 import HTTP
 import ProducerHA
 import Raft
+import Storage
 import Transport
 
 /// What a node runs with, taken from the configuration.
@@ -14,6 +15,7 @@ struct NodeSettings: Sendable {
     /// A random number of this run of the process.
     var session: UInt64
     var links: LinkSettings
+    let versions: Versions
     /// What the API may be called.
     var apiNames: HostNames
     /// The configuration without what can change while the process runs.
@@ -21,7 +23,10 @@ struct NodeSettings: Sendable {
     /// Other regions are configured, whose state this peer would have to know before it activates its own.
     var knowsOtherRegions: Bool
 
-    init(_ configuration: Configuration, random: inout some RandomNumberGenerator) {
+    init(
+        _ configuration: Configuration, versions: Versions = .current, random: inout some RandomNumberGenerator
+    ) {
+        self.versions = versions
         raft = Settings(
             id: PeerID(configuration.selfID), peers: configuration.peers.map { PeerID($0.id) },
             quorum: configuration.quorumSize, leaseLength: configuration.leadershipExpiry,
@@ -47,6 +52,7 @@ struct NodeSettings: Sendable {
         links = LinkSettings(
             id: raft.id, region: region, peers: addresses, quorum: raft.quorum,
             tls: configuration.tls.map(TLSFiles.init))
+        links.wireVersions = versions.wire
         var names = configuration.apiHostNames + [configuration.apiListen.host]
         if let own = configuration.selfPeer { names += [own.api.host, own.address.host] }
         apiNames = HostNames(names)
@@ -77,6 +83,22 @@ extension Configuration {
 
 public enum Version {
     public static let current = "0.1.0"
+}
+
+/// What a build speaks and writes.
+public struct Versions: Sendable {
+    public var software: String
+    public var wire: ClosedRange<UInt16>
+    public var store: Int
+
+    public static let current = Versions(
+        software: Version.current, wire: Greeting.knownWireVersions, store: Store.currentFormat)
+
+    public init(software: String, wire: ClosedRange<UInt16>, store: Int) {
+        self.software = software
+        self.wire = wire
+        self.store = store
+    }
 }
 
 /// Counted since the process started.

@@ -67,8 +67,11 @@ public final class Store {
     private var wasFull = false
 
     /// Opens the data in `directory`, or makes it. The data of a group of another shape is refused.
-    public convenience init(directory: DataDirectory, shape: GroupShape) throws(StoreError) {
-        try self.init(try Database(path: directory.databasePath), directory, shape)
+    /// - Parameter format: that of this version; another one only for tests of how versions follow each other.
+    public convenience init(
+        directory: DataDirectory, shape: GroupShape, format: Int = Store.currentFormat
+    ) throws(StoreError) {
+        try self.init(try Database(path: directory.databasePath), directory, shape, format: format)
     }
 
     /// Opens or makes the data on a registered VFS of SQLite, without a lock of its own: for tests.
@@ -85,7 +88,9 @@ public final class Store {
         copy.remove()
     }
 
-    private init(_ database: Database, _ directory: DataDirectory?, _ shape: GroupShape?) throws(StoreError) {
+    private init(
+        _ database: Database, _ directory: DataDirectory?, _ shape: GroupShape?, format: Int = Store.currentFormat
+    ) throws(StoreError) {
         self.directory = directory
         self.database = database
         try database.execute(
@@ -101,7 +106,7 @@ public final class Store {
         guard mode == "wal" else { throw .cannotOpen(path: database.path, reason: "it has no write-ahead log") }
         try database.execute(
             "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=-1;")
-        try Self.makeTables(database)
+        try Self.makeTables(database, format: format)
         let peer: PeerRow
         if let shape {
             peer = try PeerRow(database)

@@ -3,13 +3,12 @@ import Raft
 
 /// The first thing that two peers tell each other on a connection: who they are, and what both must agree about.
 public struct Greeting: Hashable, Sendable {
-    /// The wire version that this software speaks, and the oldest one that it still understands. Version 1 had neither calls
-    /// nor `remembers`, and no `durable` in its messages: a peer that speaks it cannot tell of what is on disks.
-    public static let currentWireVersion: UInt16 = 2
-    public static let oldestWireVersion: UInt16 = 2
+    /// The wire versions that this software understands; it speaks the highest that the other side knows too. Version 1 had
+    /// neither calls nor `remembers`, and no `durable` in its messages: a peer that speaks it cannot tell of what is on disks.
+    public static let knownWireVersions: ClosedRange<UInt16> = 2...2
 
-    public var wireVersion = Self.currentWireVersion
-    public var lowestWireVersion = Self.oldestWireVersion
+    public var wireVersion: UInt16
+    public var lowestWireVersion: UInt16
     public var sender: PeerID
     /// Whom the sender believes to be talking to.
     public var receiver: PeerID
@@ -35,6 +34,8 @@ public struct Greeting: Hashable, Sendable {
         to receiver: PeerID, settings: LinkSettings, softwareVersion: String, group: GroupID?, fresh: Bool,
         lastIndex: LogIndex, lastTerm: Term, session: UInt64, remembers: Watermark = .none
     ) {
+        self.wireVersion = settings.wireVersions.upperBound
+        self.lowestWireVersion = settings.wireVersions.lowerBound
         self.sender = settings.id
         self.receiver = receiver
         self.softwareVersion = softwareVersion
@@ -70,9 +71,9 @@ struct GreetingHead: Equatable {
     }
 
     /// The version that both sides would speak; nil if there is none.
-    var commonWireVersion: UInt16? {
-        let common = min(wireVersion, Greeting.currentWireVersion)
-        return common >= max(lowestWireVersion, Greeting.oldestWireVersion) ? common : nil
+    func commonWireVersion(with known: ClosedRange<UInt16>) -> UInt16? {
+        let theirs = lowestWireVersion...wireVersion
+        return theirs.overlaps(known) ? min(theirs.upperBound, known.upperBound) : nil
     }
 }
 
@@ -100,7 +101,7 @@ extension Greeting {
         lastTerm = try reader.counter("term")
         session = try reader.integer()
         remembers = try reader.watermark()
-        if head.wireVersion <= Greeting.currentWireVersion { try reader.end() }
+        if head.wireVersion <= Greeting.knownWireVersions.upperBound { try reader.end() }
     }
 
     init(body: ByteBuffer) throws(FrameError) {
@@ -147,9 +148,9 @@ enum Role: Equatable {
 extension LinkSettings {
     /// One sentence that both sides can log, or nil if the version and the addressing are right.
     func mismatch(with head: GreetingHead) -> String? {
-        if head.commonWireVersion == nil {
+        if head.commonWireVersion(with: wireVersions) == nil {
             let theirs = versions(head.lowestWireVersion, head.wireVersion)
-            let own = versions(Greeting.oldestWireVersion, Greeting.currentWireVersion)
+            let own = versions(wireVersions.lowerBound, wireVersions.upperBound)
             return "peer \(head.sender) speaks wire version \(theirs) and peer \(id) \(own): update the older one"
         }
         return nil

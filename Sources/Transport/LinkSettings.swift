@@ -41,6 +41,8 @@ public struct LinkSettings: Sendable {
     /// of this peer's own entry in `peers`.
     public var listenHost: String?
     public var limits: LinkLimits
+    /// What this peer says that it understands.
+    public var wireVersions = Greeting.knownWireVersions
     /// nil: links are neither encrypted nor authenticated, and belong on a network of their own.
     public var tls: TLSFiles?
 

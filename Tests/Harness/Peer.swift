@@ -6,13 +6,19 @@ import Testing
 /// The program under test.
 enum Program {
     /// `PRODHA_BINARY`, else `prodha` beside the running test bundle.
-    static func path() throws -> String {
-        let given = ProcessInfo.processInfo.environment["PRODHA_BINARY"]
+    static func path() throws -> String { try path("PRODHA_BINARY", "prodha") }
+
+    /// The same, claiming to be of the next version, with a later store; with a later wire format too, which it alone
+    /// speaks, if `PRODHA_CLAIM=alone` is in its environment. `PRODHA_NEXT_BINARY`, else `prodha-next`.
+    static func nextVersion() throws -> String { try path("PRODHA_NEXT_BINARY", "prodha-next") }
+
+    private static func path(_ variable: String, _ name: String) throws -> String {
+        let given = ProcessInfo.processInfo.environment[variable]
         let beside = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-            .deletingLastPathComponent().appending(path: "prodha").path
+            .deletingLastPathComponent().appending(path: name).path
         let path = given ?? beside
         guard access(path, X_OK) == 0 else {
-            throw CannotStart(description: "no program at \(path): build the product prodha, or set PRODHA_BINARY")
+            throw CannotStart(description: "no program at \(path): build the product \(name), or set \(variable)")
         }
         return path
     }
@@ -75,9 +81,12 @@ final class Peer: Sendable {
     var pid: pid_t? { process.withLock { $0?.pid } }
     var isStopped: Bool { process.withLock { $0?.isStopped ?? false } }
 
-    func start(_ arguments: [String] = [], environment: [String: String] = [:]) async throws {
+    /// - Parameter program: another one than the program under test.
+    func start(
+        _ arguments: [String] = [], environment: [String: String] = [:], program: String? = nil
+    ) async throws {
         try #require(!runs)
-        let command = [try Program.path(), "run", "--config", configurationFile.path] + arguments
+        let command = [try program ?? Program.path(), "run", "--config", configurationFile.path] + arguments
         let started = try await ChildProcess.start(
             command, in: directory, output: outputFile, errors: errorFile, environment: environment)
         process.withLock { $0 = started }
