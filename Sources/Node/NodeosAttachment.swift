@@ -132,9 +132,14 @@ final class NodeosAttachment {
 
     private func makeSigningServer() -> HTTPServer {
         let refusal: (HTTPRefusal) -> Response = { Response.plainError($0) }
+        let names = HostNames(settings.signer.map { [$0.listen.host] } ?? [])
         var router = Router(eventLoop: node.eventLoop, errorDocument: refusal)
         router.on([.POST], "/v1/wallet/sign_digest") { [unowned self] request in
             guard let signatures else { return node.eventLoop.makeSucceededFuture(Response(status: .notFound)) }
+            // A signature that a web page asks for would spend the permit.
+            guard !request.isFromAPage, names.foreignName(in: request) == nil else {
+                return node.eventLoop.makeSucceededFuture(.text(.forbidden, "this gate signs for a nodeos only"))
+            }
             if request.connection != lastSigningConnection {
                 lastSigningConnection = request.connection
                 driver?.saw(.newConnection)

@@ -160,10 +160,48 @@ extension Acceptance {
             }
         }
 
-        /// A call with this Host header.
+        /// A signature that a page asks for would spend the permit.
+        @Test func theSignatureGateIsForNodeosOnly() async throws {
+            try await withCluster(.calm) { cluster in
+                let peer = cluster.peers[0]
+                let ports = try Ports.free(2)
+                let key = cluster.directory.appending(path: "bp.key").path
+                try "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3".write(
+                    toFile: key, atomically: true, encoding: .utf8)
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+                let publicKey = "EOS6MRyAjQq8ud7hVNYcfnVPJqcVpscN5So8BhtHuGYqET5GDW5CV"
+                try peer.edit { document in
+                    document["nodeos"] = [
+                        "http": .string("http://127.0.0.1:\(ports[0])"),
+                        "signer": [
+                            "listen": .string("127.0.0.1:\(ports[1])"), "public_key": .string(publicKey),
+                            "key_file": .string(key),
+                        ],
+                    ]
+                }
+                try await peer.startAndServe()
+                let body = Array("[\"\(String(repeating: "a", count: 64))\",\"\(publicKey)\"]".utf8)
+                func ask(_ headers: [(String, String)]) async throws -> Int {
+                    try await HTTP.call(
+                        "POST", "/v1/wallet/sign_digest", port: ports[1], headers: headers, body: body
+                    ).status
+                }
+                try await eventually("it answers") { try await ask([]) == 500 }
+                for header in [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")] {
+                    try #require(try await ask([header]) == 403)
+                }
+                let foreign = try await rebound(ports[1], "POST", "/v1/wallet/sign_digest", "evil.example")
+                try #require(foreign.status == 403)
+            }
+        }
+
         private func rebound(_ peer: Peer, _ method: String, _ path: String, _ host: String) async throws -> Response {
-            let port = peer.apiPort
-            return try await offload {
+            try await rebound(peer.apiPort, method, path, host)
+        }
+
+        /// A call with this Host header.
+        private func rebound(_ port: Int, _ method: String, _ path: String, _ host: String) async throws -> Response {
+            try await offload {
                 let deadline = ContinuousClock.now + Bound.call
                 let socket = try Socket(port: port, deadline: deadline)
                 let head =
