@@ -6,19 +6,24 @@ struct TargetOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "A configuration file: all peers of all its regions. (environment: PRODHA_CONFIG)", valueName: "file"))
+            "A configuration file: all peers of all its regions. (environment: PRODHA_CONFIG)", valueName: "file"),
+        completion: .configurationFile)
     var config: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "One peer's API; the other peers are learnt from it. (environment: PRODHA_PEER)", valueName: "host:port"))
+            "One peer's API; the other peers are learnt from it. (environment: PRODHA_PEER)", valueName: "host:port"),
+        completion: .apis)
     var peer: String?
 
-    @Option(name: .long, help: ArgumentHelp("How long each peer may take: 2, 2s or 500ms.", valueName: "time"))
+    @Option(
+        name: .long, help: ArgumentHelp("How long each peer may take: 2, 2s or 500ms, up to 300s.", valueName: "time"))
     var timeout = Timeout(milliseconds: 2000)
 
-    @Option(name: .shortAndLong, help: "How to print the result.")
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("How to print the result; with json, errors are JSON too.", valueName: "format"))
     var output = OutputFormat.table
 
     @Flag(name: .long, help: "No colours. (environment: NO_COLOR)")
