@@ -101,6 +101,7 @@ extension Acceptance {
                 let text = try String(contentsOf: root.appending(path: "Config/\(file)"), encoding: .utf8)
                 let reference = try String(
                     contentsOf: root.appending(path: "Documentation/reference.md"), encoding: .utf8)
+                if file.hasSuffix(".json") { _ = try JSON(parsing: Array(text.utf8)) }
                 let names = Set(text.matches(of: /prodha_[a-z_]+/).map { String($0.output) })
                 try #require(names.count > 8)
                 for name in names {
