@@ -51,8 +51,34 @@ extension Acceptance {
         private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
 
+        /// Whatever a program says on standard error while a shell completes stands in the middle of the user's prompt.
+        @Test(arguments: ["missing.yaml", "broken.yaml", "pipe.yaml", "."], ["--to", "--region", "--peer"])
+        func aFileThatCannotBeUsedIsPassedOverInSilence(_ file: String, _ option: String) async throws {
+            try await inFolder { folder in
+                let line = ["prodha", "transfer", "--config", file, option, ""]
+                let finished = try await Program.run(
+                    ["---completion", "transfer", "--", option, "5", "0"] + line, in: folder)
+                #expect(finished.ending == .exit(0))
+                #expect(finished.everything.trimmingCharacters(in: .newlines).isEmpty, "\(finished)")
+            }
+        }
+
         @Test(arguments: ["bash", "zsh", "fish"])
         func theShellOffersWhatTheConfigurationSays(_ shell: String) async throws {
+            try await inFolder { folder in
+                let plain = try await offers(shell, Self.lines.map(\.0), in: folder)
+                for ((line, expected), offered) in zip(Self.lines, plain) {
+                    #expect(Set(offered) == expected, "\(shell): \(line)")
+                }
+                let known = try await offers(
+                    shell, ["prodha pause --region ", "prodha transfer --to "], in: folder,
+                    environment: ["PRODHA_CONFIG": "group.yaml"])
+                #expect(known.map { Set($0) } == [["east", "west"], ["1", "2", "3"]])
+            }
+        }
+
+        /// With files that can be used and others.
+        private func inFolder(_ body: (URL) async throws -> Void) async throws {
             let folder = FileManager.default.temporaryDirectory.appending(path: "prodha-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: folder) }
@@ -63,15 +89,7 @@ extension Acceptance {
                 try content.write(to: folder.appending(path: name), atomically: true, encoding: .utf8)
             }
             try #require(mkfifo(folder.appending(path: "pipe.yaml").path, 0o600) == 0)
-
-            let plain = try await offers(shell, Self.lines.map(\.0), in: folder)
-            for ((line, expected), offered) in zip(Self.lines, plain) {
-                #expect(Set(offered) == expected, "\(shell): \(line)")
-            }
-            let known = try await offers(
-                shell, ["prodha pause --region ", "prodha transfer --to "], in: folder,
-                environment: ["PRODHA_CONFIG": "group.yaml"])
-            #expect(known.map { Set($0) } == [["east", "west"], ["1", "2", "3"]])
+            try await body(folder)
         }
 
         private func offers(
