@@ -2,7 +2,7 @@
 # Both install the Debian packages they need where they may (root or sudo), else they say which to install.
 
 PACKAGES := libreadline-dev librabbitmq-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev
-TEST_PACKAGES := faketime openssl rabbitmq-server
+TEST_PACKAGES := faketime fish groff-base man-db mandoc openssl python3 rabbitmq-server zsh
 SWIFT ?= swift
 # How much of what is random: seeds of the simulator, rounds of the tests, seconds of fuzzing. More by hand:
 # make test SEEDS=20000 ROUNDS=10 SECONDS=600
@@ -17,7 +17,7 @@ SOAK := .build-soak/release/soak
 
 export PRODHA_ROUNDS = $(ROUNDS)
 
-.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-units fuzz lint format release static bench-failover bench-nodeos clean packages test-packages
+.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-units fuzz lint format man release static bench-failover bench-nodeos clean packages test-packages
 
 demo: packages
 	$(SWIFT) build --product prodha
@@ -75,6 +75,14 @@ lint:
 
 format:
 	$(SWIFT) format --in-place --recursive $(CODE)
+
+# The pages of Man, from the help texts and Man/Templates, and the completions.
+man: packages
+	$(SWIFT) build --product prodha
+	Man/generate .build/debug/prodha
+	.build/debug/prodha --generate-completion-script bash > Completions/prodha.bash
+	.build/debug/prodha --generate-completion-script zsh > Completions/_prodha
+	.build/debug/prodha --generate-completion-script fish > Completions/prodha.fish
 
 release: packages
 	$(SWIFT) build $(RELEASE) --product prodha

@@ -194,12 +194,15 @@ _prodha_run() {
     # Offer option value completions
     case "${prev}" in
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--self')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion run -- --self "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--data-dir')
+        __prodha_add_completions -d
         return
         ;;
     esac
@@ -215,9 +218,11 @@ _prodha_status() {
     # Offer option value completions
     case "${prev}" in
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion status -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -249,21 +254,26 @@ _prodha_log() {
         return
         ;;
     '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion log -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--of')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion log -- --of "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--data-dir')
+        __prodha_add_completions -d
         return
         ;;
     '--since')
         return
         ;;
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion log -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -286,9 +296,11 @@ _prodha_history() {
     # Offer option value completions
     case "${prev}" in
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion history -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -299,6 +311,7 @@ _prodha_history() {
         return
         ;;
     '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion history -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -314,12 +327,15 @@ _prodha_transfer() {
     # Offer option value completions
     case "${prev}" in
     '--to')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion transfer -- --to "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion transfer -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -330,6 +346,7 @@ _prodha_transfer() {
         return
         ;;
     '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion transfer -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--reason')
@@ -348,9 +365,11 @@ _prodha_pause() {
     # Offer option value completions
     case "${prev}" in
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion pause -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -361,6 +380,7 @@ _prodha_pause() {
         return
         ;;
     '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion pause -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--reason')
@@ -379,9 +399,11 @@ _prodha_resume() {
     # Offer option value completions
     case "${prev}" in
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion resume -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -392,6 +414,7 @@ _prodha_resume() {
         return
         ;;
     '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion resume -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--reason')
@@ -410,9 +433,11 @@ _prodha_maintenance() {
     # Offer option value completions
     case "${prev}" in
     '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion maintenance -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -423,6 +448,7 @@ _prodha_maintenance() {
         return
         ;;
     '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion maintenance -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--reason')
@@ -434,6 +460,10 @@ _prodha_maintenance() {
     case "${positional_number}" in
     1)
         __prodha_add_completions -W 'on'$'\n''off'
+        return
+        ;;
+    2)
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion maintenance -- positional@1 "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -449,6 +479,7 @@ _prodha_validate() {
     # Offer option value completions
     case "${prev}" in
     '--self')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion validate -- --self "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--timeout')
@@ -456,6 +487,14 @@ _prodha_validate() {
         ;;
     '--output'|'-o')
         __prodha_add_completions -W 'table'$'\n''json'
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
         return
         ;;
     esac
@@ -475,6 +514,7 @@ _prodha_demo() {
         return
         ;;
     '--directory')
+        __prodha_add_completions -d
         return
         ;;
     '--duration')

@@ -4,14 +4,21 @@ import Operations
 
 /// What every command takes that changes something.
 struct ActOptions: ParsableArguments {
+    static let exitCodes = """
+        Exit codes: 0 done, or it was so already; 1 tried, and things are as before; 3 refused, nothing was done; \
+        5 unknown, `prodha history` shows whether it was done; 64 usage; 69 no peer could be asked, nothing was done; \
+        77 the peers refuse the token; 78 the configuration file cannot be used.
+        """
+
     @OptionGroup var target: TargetOptions
 
     @Option(
         name: .long,
-        help: ArgumentHelp("The region; else that of the configuration file or the peer.", valueName: "name"))
+        help: ArgumentHelp("The region; else that of the configuration file or the peer.", valueName: "name"),
+        completion: .regions)
     var region: String?
 
-    @Option(name: .long, help: ArgumentHelp("Why; kept in the history for others to read.", valueName: "text"))
+    @Option(name: .long, help: ArgumentHelp("Why; kept in the history for others, up to 512 bytes.", valueName: "text"))
     var reason: String?
 
     /// Carries it out, prints what became of it, and ends the command.
@@ -54,8 +61,9 @@ struct PauseCommand: ParsableCommand {
         abstract: "Stop a region's production, until it is resumed.",
         discussion: """
             What was signed is committed first. The pause is in the replicated log: it outlives restarts and changes of the \
-            leader. Exit codes: 0 paused, also if it was already, 3 refused, 5 unknown, 69 unreachable, 77 the token is \
-            refused.
+            leader, until `prodha resume`.
+
+            \(ActOptions.exitCodes)
             """)
 
     @OptionGroup var options: ActOptions
@@ -67,7 +75,9 @@ struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Let a paused region produce again.",
         discussion: """
-            Exit codes: 0 resumed, also if it was not paused, 3 refused, 5 unknown, 69 unreachable, 77 the token is refused.
+            The resumption is in the replicated log, as the pause is.
+
+            \(ActOptions.exitCodes)
             """)
 
     @OptionGroup var options: ActOptions
@@ -81,13 +91,16 @@ struct TransferCommand: ParsableCommand {
         abstract: "Move leadership to another peer of the region.",
         discussion: """
             Finds the leader, which commits what it has signed and hands over; waits until the other peer leads and \
-            says how many time slots went without a block. A peer that is behind or not well is refused. Exit codes: \
-            0 done, 1 the other peer did not take over, 3 refused, 5 unknown, 69 unreachable, 77 the token is refused.
+            says how many time slots went without a block. A peer that is behind or not well is refused.
+
+            \(ActOptions.exitCodes)
             """)
 
     @Option(
         name: .long,
-        help: ArgumentHelp("The new leader's id or address; else the peer that is closest behind.", valueName: "peer"))
+        help: ArgumentHelp(
+            "The new leader's id or API; else the peer that is closest behind and well.", valueName: "peer"),
+        completion: .peers)
     var to: String?
 
     @OptionGroup var options: ActOptions
@@ -101,8 +114,9 @@ struct MaintenanceCommand: ParsableCommand {
         abstract: "Keep a peer from leading, or let it lead again.",
         discussion: """
             A peer in maintenance keeps its vote and its log. It takes no leadership while another peer can have it; if it \
-            leads it hands over first. Exit codes: 0 done, also if it was so already, 3 refused, 5 unknown, 69 unreachable, \
-            77 the token is refused.
+            leads it hands over first. Beginning it is refused when no other peer could lead.
+
+            \(ActOptions.exitCodes)
             """)
 
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
@@ -110,7 +124,7 @@ struct MaintenanceCommand: ParsableCommand {
     @Argument(help: "Begin it or end it.")
     var state: Switch
 
-    @Argument(help: ArgumentHelp("The peer's id or address.", valueName: "peer"))
+    @Argument(help: ArgumentHelp("The peer's id or API.", valueName: "peer"), completion: .peers)
     var peer: String
 
     @OptionGroup var options: ActOptions
@@ -124,12 +138,15 @@ struct HistoryCommand: ParsableCommand {
         abstract: "Show who changed what and who led, as the replicated log has it.",
         discussion: """
             The latest hundred actions and the latest hundred leaders of each region. Times are those of the peers that \
-            wrote them. Exit codes: 0, 69 when no peer of a region tells its history, 77 the token is refused.
+            wrote them.
+
+            Exit codes: 0 shown; 1 the result could not be written; 64 usage; 69 no peer of a region tells its history; \
+            77 the peers refuse the token; 78 the configuration file cannot be used.
             """)
 
     @OptionGroup var target: TargetOptions
 
-    @Option(name: .long, help: ArgumentHelp("This region alone.", valueName: "name"))
+    @Option(name: .long, help: ArgumentHelp("This region alone.", valueName: "name"), completion: .regions)
     var region: String?
 
     func run() throws {

@@ -22,8 +22,11 @@ struct LogCommand: ParsableCommand {
         discussion: """
             Committed entries alone. Without --from the newest ones. The log of a peer that does not run is read from its \
             data with --data-dir, which changes nothing there; what it holds beyond the committed entries is shown too, \
-            and where it is damaged it ends. JSON is one document per line. Exit codes: 0, 1 damaged, 64 usage, 69 no peer \
-            tells its log, 75 the data is in use, 77 the token is refused.
+            and where it is damaged it ends. JSON is one document per line.
+
+            Exit codes: 0 shown, also after ^C; 1 the data is damaged or cannot be read, or the result could not be \
+            written; 64 usage; 69 no peer tells its log; 75 the data is in use by its peer, which should be asked; 77 the \
+            peers refuse the token; 78 the configuration file cannot be used.
             """)
 
     @Option(name: .long, help: ArgumentHelp("The first entry.", valueName: "index"))
@@ -40,13 +43,19 @@ struct LogCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Go on with what comes, until ^C; outlives changes of the leader.")
     var follow = false
 
-    @Option(name: .long, help: ArgumentHelp("This region; else that of the file.", valueName: "name"))
+    @Option(
+        name: .long, help: ArgumentHelp("This region; else that of the file.", valueName: "name"), completion: .regions)
     var region: String?
 
-    @Option(name: .customLong("of"), help: ArgumentHelp("As this peer has it; else as the leader.", valueName: "peer"))
+    @Option(
+        name: .customLong("of"),
+        help: ArgumentHelp("As this peer has it, an id or an API; else as the leader.", valueName: "peer"),
+        completion: .peers)
     var peer: String?
 
-    @Option(name: .long, help: ArgumentHelp("Read a stopped peer's data instead.", valueName: "directory"))
+    @Option(
+        name: .long, help: ArgumentHelp("Read a stopped peer's data instead.", valueName: "directory"),
+        completion: .directory)
     var dataDir: String?
 
     @Flag(name: .long, help: "One time line of what all peers tell: leaders, leases, operators, links, gaps.")

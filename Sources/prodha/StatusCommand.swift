@@ -7,8 +7,10 @@ struct StatusCommand: ParsableCommand {
         abstract: "Show every peer of every region, dead ones too, and where they disagree.",
         discussion: """
             Asks all peers at once, each with its own deadline. Above the table stands one sentence that says how things \
-            are; marks: * the leader, x a peer that gave no status, ! what is not well. \
-            Exit codes: 0 well, 2 degraded, 69 no peer reachable, 77 the token is refused, 64 usage, 78 bad configuration.
+            are; marks: * the leader, x a peer that gave no status, ! what is not well.
+
+            Exit codes: 0 every region is well; 1 the result could not be written; 2 degraded, something is not well; \
+            64 usage; 69 no peer gave a status; 77 the peers refuse the token; 78 the configuration file cannot be used.
             """)
 
     @OptionGroup var target: TargetOptions

@@ -6,22 +6,26 @@ struct TargetOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "A configuration file: all peers of all its regions. (environment: PRODHA_CONFIG)", valueName: "file"))
+            "A configuration file: all peers of all its regions. (environment: PRODHA_CONFIG)", valueName: "file"),
+        completion: .configurationFile)
     var config: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "One peer's API, also https://host:port or unix:/path; the other peers are learnt from it. (environment: PRODHA_PEER)",
-            valueName: "host:port"))
+            "One peer's API, also https://host:port or unix:/path; the others are learnt from it. (environment: PRODHA_PEER)",
+            valueName: "host:port"), completion: .apis)
     var peer: String?
 
     @OptionGroup var credentials: CredentialOptions
 
-    @Option(name: .long, help: ArgumentHelp("How long each peer may take: 2, 2s or 500ms.", valueName: "time"))
+    @Option(
+        name: .long, help: ArgumentHelp("How long each peer may take: 2, 2s or 500ms, up to 300s.", valueName: "time"))
     var timeout = Timeout(milliseconds: 2000)
 
-    @Option(name: .shortAndLong, help: "How to print the result.")
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("How to print the result; with json, errors are JSON too.", valueName: "format"))
     var output = OutputFormat.table
 
     @Flag(name: .long, help: "No colours. (environment: NO_COLOR)")
@@ -106,15 +110,18 @@ struct CredentialOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "The authority of the APIs' certificates, for https; else that of the file's api.tls.ca_file, else those that the system trusts. (environment: PRODHA_CACERT)",
-            valueName: "file"))
+            valueName: "file"), completion: .file(extensions: ["pem", "crt"]))
     var cacert: String?
 
     @Option(
         name: .long,
-        help: ArgumentHelp("This operator's certificate, for https. (environment: PRODHA_CERT)", valueName: "file"))
+        help: ArgumentHelp("This operator's certificate, for https. (environment: PRODHA_CERT)", valueName: "file"),
+        completion: .file(extensions: ["pem", "crt"]))
     var cert: String?
 
-    @Option(name: .long, help: ArgumentHelp("Its private key. (environment: PRODHA_KEY)", valueName: "file"))
+    @Option(
+        name: .long, help: ArgumentHelp("Its private key. (environment: PRODHA_KEY)", valueName: "file"),
+        completion: .file(extensions: ["pem", "key"]))
     var key: String?
 
     var choice: CredentialChoice { CredentialChoice(authorityFile: cacert, certificateFile: cert, keyFile: key) }

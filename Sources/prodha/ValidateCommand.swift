@@ -11,27 +11,33 @@ struct ValidateCommand: ParsableCommand {
         discussion: """
             Prints every finding at once, as file:line:column, with a suggestion. Several files are compared, too: those of \
             one region must agree on its peers and quorum, those of several on each other. With --live the peers that run \
-            are compared with the files and with each other. \
-            Exit codes: 0 no errors (there may be warnings), 78 errors; with --live also 2 something that runs differs, \
-            69 no peer of a region reachable.
+            are compared with the files and with each other.
+
+            Exit codes: 0 no errors, there may be warnings; 2 with --live, something that runs differs; 64 usage; 69 with \
+            --live, no peer of a region gave a status; 78 an error in at least one file.
             """)
 
-    @Argument(help: ArgumentHelp("Configuration files, JSON or YAML.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("Configuration files, JSON or YAML.", valueName: "file"), completion: .configurationFile)
     var files: [String]
 
-    @Option(name: .customLong("self"), help: ArgumentHelp("Check for this peer's id.", valueName: "id"))
+    @Option(
+        name: .customLong("self"),
+        help: ArgumentHelp("Check for this peer's id; needed for a file without `self`.", valueName: "id"),
+        completion: .peers)
     var selfID: Int?
 
-    @Flag(name: .long, help: "Compare what runs with the files.")
+    @Flag(name: .long, help: "Compare what runs with the files, one for each region, and the peers with each other.")
     var live = false
 
     @Option(
-        name: .long, help: ArgumentHelp("With --live, how long each peer may take: 2, 2s or 500ms.", valueName: "time"))
+        name: .long,
+        help: ArgumentHelp("With --live, how long each peer may take: 2, 2s or 500ms, up to 300s.", valueName: "time"))
     var timeout = Timeout(milliseconds: 2000)
 
     @OptionGroup var credentials: CredentialOptions
 
-    @Option(name: .shortAndLong, help: "How to print the findings.")
+    @Option(name: .shortAndLong, help: ArgumentHelp("How to print the findings.", valueName: "format"))
     var output = ListFormat.table
 
     enum ListFormat: String, ExpressibleByArgument, CaseIterable { case table, json }

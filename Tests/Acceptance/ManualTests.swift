@@ -25,6 +25,50 @@ extension Acceptance {
             #expect(isSame, "prodha --generate-completion-script \(shell) > Completions/\(file)")
         }
 
+        /// What commands and options mean stands once, in the help texts.
+        @Test func pagesAreThoseOfThisVersion() async throws {
+            let folder = FileManager.default.temporaryDirectory.appending(path: "prodha-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            let generator = root.appending(path: "Man/generate").path
+            let made = try await Finished.running(
+                ["/usr/bin/env", "python3", generator, try Program.path(), folder.path], in: root)
+            try #require(made.ending == .exit(0), "\(made)")
+            let names = try pages(in: folder)
+            #expect(try names == pages(in: root.appending(path: "Man")))
+            for name in names {
+                let isSame =
+                    try Data(contentsOf: folder.appending(path: name))
+                    == Data(contentsOf: root.appending(path: "Man/\(name)"))
+                #expect(isSame, "Man/\(name) is not what the help texts and its template say: make man")
+            }
+        }
+
+        @Test func pagesAreGoodManualPages() async throws {
+            let folder = root.appending(path: "Man")
+            for name in try pages(in: folder) {
+                // Both of the programs that show manual pages.
+                let commands = [
+                    ["mandoc", "-T", "lint", "-W", "warning", name],
+                    ["man", "--warnings", "--local-file", "--troff-device=utf8", name],
+                ]
+                for command in commands {
+                    let finished = try await Finished.running(
+                        ["/usr/bin/env"] + command, in: folder, environment: ["LC_ALL": "C.UTF-8", "MANWIDTH": "80"])
+                    try #require(finished.ending == .exit(0), "\(finished)")
+                    let isLint = command[0] == "mandoc"
+                    #expect(finished.errors.isEmpty, "\(finished.errors)")
+                    #expect(finished.output.isEmpty == isLint, "\(name): \(finished.output)")
+                }
+            }
+        }
+
+        private func pages(in folder: URL) throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { name in
+                name.wholeMatch(of: /prodha.*\.[1-9]/) != nil
+            }.sorted()
+        }
+
         @Test func everyCommandAndOptionHasItsPlaceInTheManual() async throws {
             let help = try JSON(parsing: Array(try await run("--experimental-dump-help").utf8))
             let commands = try #require(help["command.subcommands"]?.array)
@@ -32,10 +76,9 @@ extension Acceptance {
             for command in commands {
                 let name = try #require(command["commandName"]?.string)
                 if name == "help" { continue }
-                let isListed = overview.contains("Cm \(name)") || overview.contains(", \(name)\n")
+                let isListed = overview.contains("Xr prodha-\(name) 1")
                 #expect(isListed, "prodha.1 does not name \(name)")
-                // The two are one subject.
-                let text = try page("prodha-\(name == "resume" ? "pause" : name)")
+                let text = try page("prodha-\(name)")
                 let isThere = text.contains("Cm \(name)")
                 #expect(isThere, "\(name) is not in its page")
                 for argument in command["arguments"]?.array ?? [] where argument["shouldDisplay"]?.bool != false {
@@ -58,6 +101,7 @@ extension Acceptance {
                 let text = try String(contentsOf: root.appending(path: "Config/\(file)"), encoding: .utf8)
                 let reference = try String(
                     contentsOf: root.appending(path: "Documentation/reference.md"), encoding: .utf8)
+                if file.hasSuffix(".json") { _ = try JSON(parsing: Array(text.utf8)) }
                 let names = Set(text.matches(of: /prodha_[a-z_]+/).map { String($0.output) })
                 try #require(names.count > 8)
                 for name in names {
