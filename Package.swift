@@ -75,8 +75,8 @@ let layers: [Target] = [
     .target(
         name: "Operations",
         dependencies: [
-            "API", "Configuration", "HTTP", product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
-            product("NIOHTTP1", "swift-nio"),
+            "API", "CZlib", "Configuration", "HTTP", product("Crypto", "swift-crypto"),
+            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
         ]),
     .target(
         name: "Lab",

@@ -13,8 +13,8 @@ struct NodeSettings: Sendable {
     /// A random number of this run of the process.
     var session: UInt64
     var links: LinkSettings
-    /// The configuration without what can change while the process runs.
-    var fixedAtStart: Configuration
+    /// The configuration at the start of the process.
+    var atStart: Configuration
     /// Other regions are configured, whose state this peer would have to know before it activates its own.
     var knowsOtherRegions: Bool
 
@@ -34,7 +34,7 @@ struct NodeSettings: Sendable {
         region = configuration.regionName
         peers = configuration.peers
         session = random.next()
-        fixedAtStart = configuration.fixedAtStart
+        atStart = configuration
         var addresses: [PeerID: PeerAddress] = [:]
         for peer in configuration.peers {
             // Others dial the address; this peer listens on its own port, which may differ behind a translation.
@@ -56,6 +56,7 @@ struct NodeSettings: Sendable {
 }
 
 extension Configuration {
+    /// Without what can change while the process runs.
     var fixedAtStart: Configuration {
         var copy = self
         copy.isActive = false

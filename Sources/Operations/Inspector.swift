@@ -17,7 +17,7 @@ public final class Inspector: Sendable {
     private let source: PeerSource
     let timeoutMS: Int64
     private let token: String?
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let client: HTTPClient
     /// Peers that others told of, by region and id.
     private let learnt: NIOLoopBoundBox<[PeerTarget]>
