@@ -75,9 +75,9 @@ let layers: [Target] = [
     .target(
         name: "Operations",
         dependencies: [
-            "API", "Configuration", "HTTP", product("NIOConcurrencyHelpers", "swift-nio"),
-            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
-            product("NIOSSL", "swift-nio-ssl"),
+            "API", "CZlib", "Configuration", "HTTP", product("Crypto", "swift-crypto"),
+            product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
+            product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
         ]),
     .target(
         name: "Lab",

@@ -13,7 +13,7 @@ extension Target {
         var input = Input(bytes)
         let choice = Int(input.byte())
         let json = input.rest
-        switch choice % 22 {
+        switch choice % 25 {
         case 0: checkDocument(StatusDocument.self, json)
         case 1: checkDocument(ErrorDocument.self, json)
         case 2: checkDocument(LogDocument.self, json)
@@ -35,7 +35,10 @@ extension Target {
         case 18: checkDocument(MaintenanceDocument.self, json)
         case 19: checkDocument(HistoryDocument.self, json)
         case 20: checkDocument(EventDocument.self, json)
-        default: checkDocument(GroupDocument.self, json)
+        case 21: checkDocument(GroupDocument.self, json)
+        case 22: checkDocument(DaemonLogDocument.self, json)
+        case 23: checkDocument(ConfigurationDocument.self, json)
+        default: checkDocument(EventsDocument.self, json)
         }
     }
 
@@ -48,7 +51,7 @@ extension Target {
     static let texts = Target("texts", maxBytes: 2 << 10) { bytes in
         var input = Input(bytes)
         let choice = input.byte()
-        checkText(choice % 8, String(decoding: input.rest, as: UTF8.self))
+        checkText(choice % 9, String(decoding: input.rest, as: UTF8.self))
     }
 }
 
@@ -66,6 +69,11 @@ private func checkDocument<Kind: Document>(_ kind: Kind.Type, _ json: ArraySlice
         check(again.json() == written, "\(document) is written otherwise the second time")
     } catch {
         check(false, "\(String(decoding: written, as: UTF8.self)): \(error)")
+    }
+    // Without secrets it is the same kind of document still, unless a time or the like was taken for one.
+    let secret = "known-secret"
+    if let clean = try? document.scrubbed(Scrubber(known: [secret])) {
+        check(!String(decoding: clean.json(), as: UTF8.self).contains(secret), "\(document) became \(clean)")
     }
     if let block = document as? BlockDocument, !block.blockID.utf8.contains(where: { !isHexDigit($0) }) {
         check(block.quickJSON() == written, "the quick way writes otherwise")
@@ -153,6 +161,10 @@ private func checkText(_ choice: UInt8, _ text: String) {
         }
     case 6:
         if let name = try? Name(text) { check(name.description == text, "\(text) prints as \(name)") }
+    case 7:
+        let clean = Scrubber(known: ["known-secret"]).scrubbed(text)
+        check(!clean.contains("known-secret"), "\(text) became \(clean)")
+        check(clean.utf8.count <= 3 * text.utf8.count, "\(text) became \(clean)")
     default:
         guard let timestamp = BlockTimestamp(text) else { return }
         check(timestamp.description == (text.hasSuffix("Z") ? text : text + "Z"), "\(text) prints as \(timestamp)")

@@ -162,7 +162,8 @@ public enum Daemon {
             case .all: .trace
             }
         let id = "\(configuration.regionName)/\(configuration.selfID)"
-        var logger = Logger(label: "prodha") { _ in LineLogHandler(level: level) }
+        let secrets = configuration.secrets
+        var logger = Logger(label: "prodha") { _ in LineLogHandler(level: level, secrets: secrets) }
         logger[metadataKey: "peer"] = "\(id)"
         return logger
     }

@@ -35,9 +35,10 @@ extension Node {
             logger.notice("is_active_raft_cluster is \(configuration.isActive), as before")
         }
         readFlag(configuration.isActive)
+        takeOver(configuration)
         // The others need not wait for the next second.
         report()
-        if configuration.fixedAtStart != settings.fixedAtStart {
+        if configuration.fixedAtStart != settings.atStart.fixedAtStart {
             logger.warning("other settings of the file have changed too; they take effect at the next start")
         }
     }

@@ -13,12 +13,19 @@ extension Unicode.Scalar {
     }
 }
 
-/// Log lines for people and journald, on standard error: time in UTC, level, message, then the values.
+/// Log lines for people and journald, on standard error: time in UTC, level, message, then the values. The latest are kept in
+/// memory, without secrets.
 public struct LineLogHandler: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var logLevel: Logger.Level
 
-    public init(level: Logger.Level) { logLevel = level }
+    private let scrubber: Scrubber
+
+    /// - Parameter secrets: what no line that is kept may hold.
+    public init(level: Logger.Level, secrets: [String] = []) {
+        logLevel = level
+        scrubber = Scrubber(known: secrets)
+    }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -31,9 +38,17 @@ public struct LineLogHandler: LogHandler {
             + event.message.description
         let values = metadata.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in values.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
-        let safe = Self.onOneLine(line)
-        Self.output.withLockedValue { $0.write(safe) }
+        Self.output.withLockedValue { [line] in $0.write(Self.onOneLine(line)) }
+        // Cut after the secrets are out: half a secret would not be found.
+        let kept = Self.onOneLine(scrubber.scrubbed(line)).utf8.prefix(Self.longestLine)
+        Self.recent.withLockedValue { $0.add(String(decoding: kept, as: UTF8.self)) }
     }
+
+    /// Of the whole process.
+    static let recent = NIOLockedValueBox(RecentLines())
+
+    /// In bytes; no more than a pipe takes at once.
+    private static let longestLine = Int(PIPE_BUF) - 1
 
     /// What others wrote, an operator's reason or nodeos's words, must not look like a line of ours.
     static func onOneLine(_ text: String) -> String { printable(text, limit: .max) }
@@ -49,9 +64,9 @@ public struct LineLogHandler: LogHandler {
                 lost += 1
                 return
             }
-            // No more than a pipe takes at once, so that this never waits.
+            // So that this never waits.
             let note = lost > 0 ? "(\(lost) lines before this one were lost: standard error was not read)\n" : ""
-            let bytes = Array((note + line).utf8.prefix(Int(PIPE_BUF) - 1)) + [UInt8(ascii: "\n")]
+            let bytes = Array((note + line).utf8.prefix(LineLogHandler.longestLine)) + [UInt8(ascii: "\n")]
             lost = 0
             _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
         }

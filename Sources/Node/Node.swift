@@ -30,6 +30,8 @@ final class Node {
     /// Who may make which call of the API.
     var access: Access
     var certificates = OwnCertificates()
+    /// What is in force of the file, as it was read last.
+    private(set) var configuration: Configuration
     var wrongTokens = WrongTokens()
     private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
@@ -71,6 +73,7 @@ final class Node {
         self.eventLoop = eventLoop
         self.settings = settings
         self.access = access
+        configuration = settings.atStart
         self.replica = replica
         self.flags = flags
         self.store = store
@@ -202,6 +205,12 @@ final class Node {
         lastNodeosWords = words
         logger.notice("nodeos \(words)")
         events.emit(.nodeos, "nodeos \(words)")
+    }
+
+    /// What can change while the process runs.
+    func takeOver(_ new: Configuration) {
+        configuration.isActive = new.isActive
+        (configuration.tokenFile, configuration.readTokenFile) = (new.tokenFile, new.readTokenFile)
     }
 
     var linkedPeers: Int { links?.links.values.count { $0.connectedSince != nil } ?? 0 }

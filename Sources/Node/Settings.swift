@@ -18,8 +18,8 @@ struct NodeSettings: Sendable {
     let versions: Versions
     /// What the API may be called.
     var apiNames: HostNames
-    /// The configuration without what can change while the process runs.
-    var fixedAtStart: Configuration
+    /// The configuration at the start of the process.
+    var atStart: Configuration
     /// Other regions are configured, whose state this peer would have to know before it activates its own.
     var knowsOtherRegions: Bool
 
@@ -42,7 +42,7 @@ struct NodeSettings: Sendable {
         region = configuration.regionName
         peers = configuration.peers
         session = random.next()
-        fixedAtStart = configuration.fixedAtStart
+        atStart = configuration
         var addresses: [PeerID: PeerAddress] = [:]
         for peer in configuration.peers {
             // Others dial the address; this peer listens on its own port, which may differ behind a translation.
@@ -64,6 +64,7 @@ struct NodeSettings: Sendable {
 }
 
 extension Configuration {
+    /// Without what can change while the process runs.
     var fixedAtStart: Configuration {
         var copy = self
         copy.isActive = false

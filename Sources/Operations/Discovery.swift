@@ -6,8 +6,9 @@
 // - ClusterView is the judgement: a pure value made from the answers. Everything that is shown, in whatever format,
 //   and every exit code comes from that one value, so that they cannot contradict each other.
 // - StatusScreen, StatusTable and ClusterDocument write it down; Screen and Terminal know about terminals.
+// - SupportBundle is all that a support case needs in one archive; Tar, Gzip and NewFile write it.
 // It talks to peers over HTTP only and has no state of its own on disk.
-// May import API, Configuration and HTTP of ours; NIOCore, NIOPosix, FoundationEssentials and the C library.
+// May import API, Configuration, HTTP and CZlib of ours; NIOCore, NIOPosix, Crypto, FoundationEssentials and the C library.
 
 import API
 import Configuration

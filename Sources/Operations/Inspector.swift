@@ -16,8 +16,8 @@ public final class Inspector: Sendable {
 
     private let source: PeerSource
     let timeoutMS: Int64
-    private let credentials: Credentials
-    private let eventLoop: any EventLoop
+    let credentials: Credentials
+    let eventLoop: any EventLoop
     private let client: HTTPClient
     /// Peers that others told of, by region and id.
     private let learnt: NIOLoopBoundBox<[PeerTarget]>

@@ -3,7 +3,9 @@
 import API
 
 /// "1 error", "2 errors".
-func counted(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+func counted(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
+    "\(number) \(number == 1 ? noun : plural ?? noun + "s")"
+}
 
 /// "a", "a and b", "a, b and c".
 func enumeration(_ items: [String]) -> String {

@@ -16,7 +16,8 @@ struct Prodha: ParsableCommand {
         subcommands: [
             RunCommand.self, StatusCommand.self, LogCommand.self, HistoryCommand.self, TransferCommand.self,
             PauseCommand.self,
-            ResumeCommand.self, MaintenanceCommand.self, ValidateCommand.self, DemoCommand.self,
+            ResumeCommand.self, MaintenanceCommand.self, ValidateCommand.self, BundleCommand.self,
+            DemoCommand.self,
         ]
     )
 }
@@ -26,6 +27,7 @@ extension ExitCode {
     static let degraded = ExitCode(2)
     static let usage = ExitCode(64)
     static let unreachable = ExitCode(69)
+    static let cannotWrite = ExitCode(74)
     static let denied = ExitCode(77)
     static let badConfiguration = ExitCode(78)
 }

@@ -133,6 +133,19 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
         #expect(TransactionState.known.map(\.rawValue) == ["committed", "waiting", "expired", "unknown"])
     }
 
+    @Test func whatSupportNeedsIsSpelledAsTheReferenceSays() throws {
+        let log = DaemonLogDocument(region: "east", peer: 1, dropped: 3, lines: ["info runs"])
+        try expectJSON(
+            log, #"{"schema_version": 1, "region": "east", "peer": 1, "dropped": 3, "lines": ["info runs"]}"#)
+        #expect(try DaemonLogDocument(json: log.json()) == log)
+        let configuration = ConfigurationDocument(
+            region: "east", peer: 1, file: "group.json", configuration: ["self": .integer(1)])
+        try expectJSON(
+            configuration,
+            #"{"schema_version": 1, "region": "east", "peer": 1, "file": "group.json", "configuration": {"self": 1}}"#)
+        #expect(try ConfigurationDocument(json: configuration.json()) == configuration)
+    }
+
     @Test func nodeosIsSpelledAsTheReferenceSays() throws {
         var nodeos = StatusDocument.Nodeos(
             http: "http://127.0.0.1:8888", reachable: true, condition: "behind", production: "paused")

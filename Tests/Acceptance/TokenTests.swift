@@ -64,6 +64,8 @@ extension Acceptance {
                 // Whoever is on the machine may look, and a token that is shown must be right.
                 let seeing = [
                     "status", "group", "can_produce", "log", "history", "events?once=true", "block?num=1",
+                    "configuration",
+                    "daemon_log",
                 ].map { "/v1/prodha/" + $0 }
                 for path in seeing + ["/metrics", "/v1/producer_ha/get_info"] {
                     for token in [nil, Self.reading, Self.operating] {

@@ -21,7 +21,7 @@ private let permitted: [String: Set<String>] = [
         "Configuration", "Raft", "Antelope", "Keys", "ProducerHA", "Storage", "Transport", "HTTP", "Gate",
         "Transactions", "Queue", "AMQP", "API",
     ],
-    "Operations": ["Configuration", "HTTP", "API"],
+    "Operations": ["Configuration", "HTTP", "API", "CZlib"],
     "Lab": ["Antelope", "Keys", "HTTP", "API"],
     "prodha": ["Configuration", "Node", "Operations", "Lab"],
 ]

@@ -11,7 +11,7 @@ import Testing
 @testable import Operations
 
 /// Servers on loopback for one test, and the loop that they and the inspector live on.
-private final class Loopback: Sendable {
+final class Loopback: Sendable {
     let loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
 
     /// A peer's API, which gives the same answer to all and says what it was asked.
@@ -19,11 +19,16 @@ private final class Loopback: Sendable {
         status: HTTPResponseStatus = .ok, body: @escaping @Sendable (_ path: String, _ token: String?) -> [UInt8]
     ) async throws -> Int {
         let loop = loop
+        return try await serve { request in
+            let token = request.headers.first(name: "authorization")
+            return loop.makeSucceededFuture(.json(status, body(request.path, token)))
+        }
+    }
+
+    func serve(_ handler: @escaping @Sendable (Request) -> EventLoopFuture<Response>) async throws -> Int {
+        let loop = loop
         return try await loop.flatSubmit {
-            let server = HTTPServer(eventLoop: loop, logger: Logger(label: "test")) { request in
-                let token = request.headers.first(name: "authorization")
-                return loop.makeSucceededFuture(.json(status, body(request.path, token)))
-            }
+            let server = HTTPServer(eventLoop: loop, logger: Logger(label: "test"), handler: handler)
             let bound = NIOLoopBound(server, eventLoop: loop)
             return server.start(host: "127.0.0.1", port: 0).map { bound.value.port ?? 0 }
         }.get()
@@ -81,12 +86,12 @@ private final class Blurt: ChannelInboundHandler {
     }
 }
 
-private func api(_ port: Int) -> ServiceURL {
+func api(_ port: Int) -> ServiceURL {
     ServiceURL(scheme: .http, endpoint: HostPort(host: "127.0.0.1", port: port))
 }
 
 /// What a file with these APIs gives. The loader wants three peers; those that were not asked for are taken out again.
-private func directory(_ region: String, _ ports: [Int], others: [Region] = []) throws -> PeerDirectory {
+func directory(_ region: String, _ ports: [Int], others: [Region] = []) throws -> PeerDirectory {
     let all = ports + [1, 2, 3].prefix(max(0, 3 - ports.count))
     let peers = all.enumerated().map { index, port in
         #"{"id": \#(index + 1), "address": "127.0.0.1:\#(8988 + index)", "api": "http://127.0.0.1:\#(port)"}"#
