@@ -144,6 +144,7 @@ let tests: [Target] = [
             product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
             product("NIOPosix", "swift-nio"),
         ]),
+    .testTarget(name: "PackagingTests", dependencies: ["Harness"]),
     .testTarget(name: "AcceptanceTests", dependencies: ["Antelope", "Harness"], path: "Tests/Acceptance"),
     .testTarget(
         name: "NodeosTests",
