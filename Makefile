@@ -102,7 +102,7 @@ packages:
 test-packages: packages
 	@$(call install,$(TEST_PACKAGES))
 
-include Packaging/install.mk
+include Packaging/install.mk Packaging/package.mk
 
 define install
 missing=$$(for p in $(1); do \
