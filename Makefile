@@ -2,7 +2,7 @@
 # Both install the Debian packages they need where they may (root or sudo), else they say which to install.
 
 PACKAGES := libreadline-dev librabbitmq-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev
-TEST_PACKAGES := curl faketime fish groff-base man-db mandoc openssl python3 rabbitmq-server strace zsh
+TEST_PACKAGES := curl faketime fish groff-base man-db mandoc openssl python3 rabbitmq-server strace systemd zsh
 SWIFT ?= swift
 # How much of what is random: seeds of the simulator, rounds of the tests, seconds of fuzzing. More by hand:
 # make test SEEDS=20000 ROUNDS=10 SECONDS=600
@@ -109,6 +109,8 @@ packages:
 
 test-packages: packages
 	@$(call install,$(TEST_PACKAGES))
+
+include Packaging/install.mk Packaging/package.mk
 
 define install
 missing=$$(for p in $(1); do \

@@ -151,6 +151,7 @@ let tests: [Target] = [
     // The daemon of a later version, for tests of how versions follow each other.
     .executableTarget(
         name: "prodha-next", dependencies: ["Configuration", "Node", "Storage", "Transport"], path: "Tests/NextVersion"),
+    .testTarget(name: "PackagingTests", dependencies: ["Harness"]),
     .testTarget(name: "AcceptanceTests", dependencies: ["Antelope", "Harness"], path: "Tests/Acceptance"),
     .testTarget(
         name: "NodeosTests",

@@ -275,10 +275,10 @@ private final class Running {
                     "head": "\(node.headDescription)",
                 ])
             systemd.ready()
-            if let interval = systemd.watchdogInterval {
+            if let interval = systemd.interval {
                 node.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(interval.inNanoseconds)) {
                     _ in
-                    systemd.watchdog()
+                    systemd.isAlive(status: bound.value.node.statusLine)
                 }
             }
         }

@@ -27,6 +27,13 @@ extension Node {
         return raft.leader != nil
     }
 
+    /// For `systemctl status`; the package's upgrade waits for its first word.
+    var statusLine: String {
+        let role =
+            replica.raft.leader.map { $0 == replica.raft.id ? "leads" : "follows peer \($0)" } ?? "knows no leader"
+        return "\(isReady ? "ready" : "not ready"), \(role)"
+    }
+
     func health(isWell: Bool) -> Response {
         let reason = visibleObstacle(at: Clock.now()).map { CanProduceReason(rawValue: $0.name) }
         let document = HealthDocument(healthy: isWell, reason: isWell ? nil : reason)

@@ -38,6 +38,17 @@ import Testing
         #expect(try read(Vectors.developmentWIF, mode: mode).publicKey.description == Vectors.developmentLegacy)
     }
 
+    /// systemd lends credentials by an access control list, which a mode shows as the group's bits.
+    @Test func aFileThatRootLendsToItsReaderIsRead() {
+        func isRead(_ mode: mode_t, owner: uid_t = 0, group: gid_t = 0, reader: uid_t = 997) -> Bool {
+            PrivateFile.isPrivate(mode: S_IFREG | mode, owner: owner, group: group, reader: reader)
+        }
+        #expect(isRead(0o440) && isRead(0o640) && isRead(0o400))
+        #expect(!isRead(0o444) && !isRead(0o460) && !isRead(0o450) && !isRead(0o540))
+        // A group of others is no list of one; root needs none, and nobody lends to the owner.
+        #expect(!isRead(0o440, group: 997) && !isRead(0o440, owner: 997) && !isRead(0o440, reader: 0))
+    }
+
     @Test(arguments: [0o644, 0o640, 0o604, 0o620, 0o602, 0o700, 0o4600])
     func aFileOpenToOthersIsRefused(mode: Int) {
         #expect(throws: KeyFileError.Problem.tooOpen(mode: UInt32(mode))) {

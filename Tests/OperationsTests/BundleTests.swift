@@ -199,7 +199,7 @@ private enum Secret {
     ) async throws -> SupportBundle {
         let collector = BundleCollector(
             net.inspector(source, timeout: timeout, token: Secret.token), logEntries: logEntries, toolVersion: "9.8.7",
-            secrets: [Secret.token], limits: limits)
+            limits: limits)
         return try await offloaded { try collector.collect() }
     }
 
