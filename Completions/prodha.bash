@@ -173,13 +173,13 @@ _prodha() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    run|status|log|history|transfer|pause|resume|maintenance|validate|demo|help)
+    run|status|log|history|transfer|pause|resume|maintenance|validate|bundle|demo|help)
         # Offer subcommand argument completions
         "_prodha_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'run status log history transfer pause resume maintenance validate demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'run status log history transfer pause resume maintenance validate bundle demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -212,7 +212,7 @@ _prodha_status() {
     repeating_flags=()
     non_repeating_flags=(--no-color --watch -w --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --peer --timeout --output -o)
+    non_repeating_options=(--config --peer --cacert --cert --key --timeout --output -o)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -223,6 +223,18 @@ _prodha_status() {
         ;;
     '--peer')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion status -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
         return
         ;;
     '--timeout')
@@ -239,7 +251,7 @@ _prodha_log() {
     repeating_flags=()
     non_repeating_flags=(--follow -f --incident --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--from --to -n --limit --region --of --data-dir --since --config --peer --timeout --output -o)
+    non_repeating_options=(--from --to -n --limit --region --of --data-dir --since --config --peer --cacert --cert --key --timeout --output -o)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -276,6 +288,18 @@ _prodha_log() {
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion log -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
+        return
+        ;;
     '--timeout')
         return
         ;;
@@ -290,7 +314,7 @@ _prodha_history() {
     repeating_flags=()
     non_repeating_flags=(--no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --peer --timeout --output -o --region)
+    non_repeating_options=(--config --peer --cacert --cert --key --timeout --output -o --region)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -301,6 +325,18 @@ _prodha_history() {
         ;;
     '--peer')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion history -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
         return
         ;;
     '--timeout')
@@ -321,7 +357,7 @@ _prodha_transfer() {
     repeating_flags=()
     non_repeating_flags=(--no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--to --config --peer --timeout --output -o --region --reason)
+    non_repeating_options=(--to --config --peer --cacert --cert --key --timeout --output -o --region --reason)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -336,6 +372,18 @@ _prodha_transfer() {
         ;;
     '--peer')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion transfer -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
         return
         ;;
     '--timeout')
@@ -359,7 +407,7 @@ _prodha_pause() {
     repeating_flags=()
     non_repeating_flags=(--no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --peer --timeout --output -o --region --reason)
+    non_repeating_options=(--config --peer --cacert --cert --key --timeout --output -o --region --reason)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -370,6 +418,18 @@ _prodha_pause() {
         ;;
     '--peer')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion pause -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
         return
         ;;
     '--timeout')
@@ -393,7 +453,7 @@ _prodha_resume() {
     repeating_flags=()
     non_repeating_flags=(--no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --peer --timeout --output -o --region --reason)
+    non_repeating_options=(--config --peer --cacert --cert --key --timeout --output -o --region --reason)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -404,6 +464,18 @@ _prodha_resume() {
         ;;
     '--peer')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion resume -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
         return
         ;;
     '--timeout')
@@ -427,7 +499,7 @@ _prodha_maintenance() {
     repeating_flags=()
     non_repeating_flags=(--no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --peer --timeout --output -o --region --reason)
+    non_repeating_options=(--config --peer --cacert --cert --key --timeout --output -o --region --reason)
     __prodha_offer_flags_options 2
 
     # Offer option value completions
@@ -438,6 +510,18 @@ _prodha_maintenance() {
         ;;
     '--peer')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion maintenance -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
         return
         ;;
     '--timeout')
@@ -473,7 +557,7 @@ _prodha_validate() {
     repeating_flags=()
     non_repeating_flags=(--live --version -h --help)
     repeating_options=()
-    non_repeating_options=(--self --timeout --output -o)
+    non_repeating_options=(--self --timeout --cacert --cert --key --output -o)
     __prodha_offer_flags_options -1
 
     # Offer option value completions
@@ -483,6 +567,18 @@ _prodha_validate() {
         return
         ;;
     '--timeout')
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
         return
         ;;
     '--output'|'-o')
@@ -495,6 +591,51 @@ _prodha_validate() {
     case "${positional_number}" in
     *)
         __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
+        return
+        ;;
+    esac
+}
+
+_prodha_bundle() {
+    repeating_flags=()
+    non_repeating_flags=(--no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--file --log-entries --config --peer --cacert --cert --key --timeout --output -o)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--file')
+        return
+        ;;
+    '--log-entries')
+        return
+        ;;
+    '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
+        return
+        ;;
+    '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion bundle -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
         return
         ;;
     esac

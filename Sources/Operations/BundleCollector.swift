@@ -164,7 +164,7 @@ public struct BundleCollector: Sendable {
             return .failure(Reason(description: failure.message))
         }.recover { error in
             let failure = (error as? HTTPClientError).map {
-                PeerFailure($0, hostAndPort: target.api?.endpoint.description ?? "", timeoutMS: timeoutMS)
+                PeerFailure($0, place: target.api?.place ?? "", timeoutMS: timeoutMS)
             }
             // Its words are those for a status.
             if case .garbage(let what)? = failure { return .failure(Reason(description: what)) }

@@ -10,10 +10,11 @@ struct BundleCommand: ParsableCommand {
             Asks all peers at once and writes a compressed tar archive that nobody but its owner may read: the status, what \
             happened, and from each peer its status, log entries, history, events, metrics, configuration and the latest \
             lines of its own log. Passwords, tokens and private keys are taken out, by the peers and here again; blocks and \
-            transactions are not in it. MANIFEST in the archive lists what is in it, with sizes and SHA-256, and what is \
-            missing and why; the list is printed, too. An existing file stays as it is. Exit codes: 0 all peers are in it, \
-            2 something is missing, 69 no peer reachable and nothing written, 74 the file cannot be written, 77 the token \
-            is refused, 64 usage, 78 bad configuration.
+            transactions are not in it. `MANIFEST` in it lists all files, with sizes and SHA-256, and what is missing and \
+            why; the list is printed, too. An existing file stays as it is.
+
+            Exit codes: 0 all peers are in it; 2 something is missing; 64 usage; 69 no peer reachable, nothing was written; \
+            74 the file cannot be written; 77 the peers refuse the token; 78 the configuration file cannot be used.
             """)
 
     @Option(

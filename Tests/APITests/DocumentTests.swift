@@ -28,7 +28,10 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
         StatusDocument(
             peer: .init(
                 id: 1, region: "east", address: "10.0.0.1:9000", api: "10.0.0.1:10000", version: "1.0",
-                uptimeMS: 12000),
+                uptimeMS: 12000,
+                certificates: [
+                    .init(use: "api", subject: "/CN=bp1", expiresAt: UTCInstant(unixMilliseconds: 86_400_000))
+                ]),
             raft: .init(
                 role: .leader, term: 7, leaderID: 1, commitIndex: 120, appliedIndex: 120, lastIndex: 120,
                 snapshotIndex: 0, quorumSize: 2, lease: .init(held: true, remainingMS: 712, expiryMS: 750)),
@@ -48,7 +51,8 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
             """
             {"schema_version": 1,
              "peer": {"id": 1, "region": "east", "address": "10.0.0.1:9000", "api": "10.0.0.1:10000", "version": "1.0",
-                      "uptime_ms": 12000, "time": null},
+                      "uptime_ms": 12000, "time": null,
+                      "certificates": [{"use": "api", "subject": "/CN=bp1", "expires_at": "1970-01-02T00:00:00.000Z"}]},
              "raft": {"role": "leader", "term": 7, "leader_id": 1, "commit_index": 120, "applied_index": 120,
                       "last_index": 120, "snapshot_index": 0, "quorum_size": 2,
                       "lease": {"held": true, "remaining_ms": 712, "expiry_ms": 750}},

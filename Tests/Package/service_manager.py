@@ -21,7 +21,7 @@ import time
 NAME = 'prodha@.service'
 UNIT = 'lib/systemd/system/' + NAME
 DONE = set('''Type ExecStart ExecReload WatchdogSec Restart RestartSec RestartPreventExitStatus TimeoutStopSec KillMode User Group
-    UMask StateDirectory StateDirectoryMode LimitNOFILE LimitCORE CapabilityBoundingSet NoNewPrivileges ProtectSystem
+    UMask StateDirectory StateDirectoryMode RuntimeDirectory RuntimeDirectoryPreserve LimitNOFILE LimitCORE CapabilityBoundingSet NoNewPrivileges ProtectSystem
     ProtectHome ProtectProc PrivateDevices PrivateTmp LockPersonality MemoryDenyWriteExecute RestrictAddressFamilies
     RestrictNamespaces RestrictSUIDSGID SystemCallArchitectures SystemCallFilter SystemCallErrorNumber'''.split())
 # Without capabilities a process can do none of what the first lines forbid. The rest is bookkeeping.
@@ -164,9 +164,16 @@ def become(root, instance, action):
         os.mkdir(state)
         os.chown(state, uid, gid)
     os.chmod(state, int(unit['StateDirectoryMode'], 8))
+    runtime = os.path.join(root, 'run', unit['RuntimeDirectory'])
+    assert unit.is_on('RuntimeDirectoryPreserve')
+    if not os.path.isdir(runtime):
+        os.mkdir(runtime)
+        os.chown(runtime, uid, gid)
+        os.chmod(runtime, 0o755)
     assert unit['ProtectSystem'] == 'strict'
     mount('--bind', root, root)
     mount('--bind', state, state)
+    mount('--bind', runtime, runtime)
     mount('-o', 'remount,bind,ro', root)
     mount('-t', 'proc', '-o', 'hidepid=' + unit['ProtectProc'], 'proc', root + '/proc')
     if unit.is_on('PrivateTmp'):
