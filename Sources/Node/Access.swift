@@ -30,6 +30,8 @@ struct Access {
         /// By the unix socket, whose file says who may.
         case user(UInt32?)
 
+        var isReader: Bool { if case .reader = self { true } else { false } }
+
         /// How the caller proved who it is, for the log of what was done; nil: not at all.
         var proof: String? {
             switch self {
@@ -97,7 +99,7 @@ struct Access {
             return .tokenMissing
         }
         guard credentials.authorization.count == 1, let caller = caller(shown) else { return .tokenWrong }
-        if case .operating = need, case .reader = caller { return .notForThis }
+        if case .operating = need, caller.isReader { return .notForThis }
         return .permitted(caller)
     }
 
