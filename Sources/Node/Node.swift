@@ -463,6 +463,7 @@ extension Node: PeerLinksOwner {
         switch PeerCall(encoded: call) {
         case .transaction(let call, let body): transactions.execute(call, body).map { $0.encoded() }
         case .status: eventLoop.makeSucceededFuture(status().json())
+        case .handOver(let record): handOver(to: peer, asRecorded: record).map { $0.encoded() }
         case nil:
             eventLoop.makeSucceededFuture(
                 TransactionTracker.Outcome.notTaken(

@@ -291,13 +291,13 @@ struct NodeAPI {
 
     // MARK: - Leadership
 
-    private func takeLeadership(_ request: Request) -> EventLoopFuture<Response> {
+    private func takeLeadership(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
         // HEAD is served wherever GET is, and this changes the leader.
         guard request.method != .HEAD else {
             return answer(.error(.forbidden, message: "take_leadership is no HEAD; nothing was done"))
         }
         let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
-        return node.takeLeadership().map { outcome in
+        return node.takeLeadership(act(request, caller)).map { outcome in
             let id = bound.value.settings.raft.id
             let document =
                 switch outcome {
@@ -305,6 +305,8 @@ struct NodeAPI {
                 case .stillFollows(let leader?):
                     TakeLeadershipDocument(
                         success: false, info: "peer \(leader) still leads; peer \(id) did not take over in time")
+                case .refused(let leader, let why):
+                    TakeLeadershipDocument(success: false, info: "peer \(leader) leads and does not hand over: \(why)")
                 case .stillFollows(nil):
                     TakeLeadershipDocument(
                         success: false, info: "no peer leads: the group has no quorum, or is just electing")

@@ -6,6 +6,7 @@ import NIOCore
 import ProducerHA
 import Raft
 import Storage
+import Transactions
 
 // What the API asks of a node.
 
@@ -193,10 +194,11 @@ extension Node {
         return promise.futureResult
     }
 
-    func takeLeadership() -> EventLoopFuture<LeadershipOutcome> {
+    /// Asks the leader for its place, and to write down who wanted that.
+    func takeLeadership(_ act: OperatorAct) -> EventLoopFuture<LeadershipOutcome> {
         let raft = replica.raft
         if raft.role == .leader { return eventLoop.makeSucceededFuture(.leads) }
-        guard raft.leader != nil else { return eventLoop.makeSucceededFuture(.stillFollows(nil)) }
+        guard let leader = raft.leader, let links else { return eventLoop.makeSucceededFuture(.stillFollows(nil)) }
         if replica.isInMaintenance(raft.id) { return eventLoop.makeSucceededFuture(.stillFollows(raft.leader)) }
         guard leadershipWaiters.count < BlockWaiters.most else {
             return eventLoop.makeSucceededFuture(.stillFollows(raft.leader))
@@ -205,7 +207,17 @@ extension Node {
         // The leader may take one election timeout to drain, and this peer one to be elected.
         let deadline = Clock.now() + raft.settings.electionTimeout.upperBound * 3
         leadershipWaiters.append((deadline, promise))
-        handle(.requestLeadership)
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        let call = PeerCall.handOver(record: Record.transfer(to: raft.id, act).encoded())
+        links.call(call.encoded(), to: leader, timeout: raft.settings.electionTimeout.upperBound * 3)
+            .whenComplete { result in
+                switch (try? result.get()).flatMap(HandOverReply.init) {
+                case .done: break
+                case .refused(let why): node.value.resolveLeadershipWaiters(.refused(by: leader, why: why))
+                // An older version, which writes nothing down, or no answer.
+                case nil: node.value.handle(.requestLeadership)
+                }
+            }
         return promise.futureResult
     }
 

@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import ProducerHA
 import Raft
+import Transactions
 
 // What operators change, and what is written down about it.
 
@@ -74,6 +75,26 @@ extension Node {
             return node.value.transfer(to: peer).map { outcome in
                 node.value.transferAsked = nil
                 return (answer, outcome)
+            }
+        }
+    }
+
+    /// Another peer asks for leadership, on an operator's word that it was given.
+    func handOver(to peer: PeerID, asRecorded record: [UInt8]) -> EventLoopFuture<HandOverReply> {
+        func refused(_ why: String) -> EventLoopFuture<HandOverReply> {
+            eventLoop.makeSucceededFuture(.refused(why))
+        }
+        guard case .transfer(let target, let act) = Record(encoded: record), target == peer else {
+            return refused("the request is not understood")
+        }
+        guard replica.raft.role == .leader else { return refused("it does not lead") }
+        if let obstacle = obstacleToLeading(peer) { return refused(obstacle) }
+        return transfer(to: peer, act).map { recorded, outcome in
+            switch (recorded, outcome) {
+            case (.applied, .leaderIs(peer)?): .done
+            case (.applied, let outcome?): .refused(outcome.text)
+            case (.applied, nil), (.leadershipLost, _): .refused("it has just lost leadership")
+            case (.refused, _): .refused("it is busy with another change")
             }
         }
     }

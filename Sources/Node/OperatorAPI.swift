@@ -42,14 +42,18 @@ extension NodeAPI {
             throw MalformedDocument(what: "operation, who and reason are each one line of text")
         }
         if body.operation == "" { throw MalformedDocument(what: "operation is empty") }
+        return (body, act(request, caller, operation: body.operation, who: body.who, reason: body.reason))
+    }
+
+    /// Who makes a call, and from where.
+    func act(
+        _ request: Request, _ caller: Access.Caller, operation: String? = nil, who: String? = nil, reason: String? = nil
+    ) -> OperatorAct {
         var random = SystemRandomNumberGenerator()
-        let act = OperatorAct(
-            operation: body.operation ?? String(random.next(), radix: 16),
-            who: body.who ?? "",
-            from: request.originText + (caller.proof.map { " (\($0))" } ?? ""),
-            reason: body.reason ?? "",
+        return OperatorAct(
+            operation: operation ?? String(random.next(), radix: 16), who: who ?? "",
+            from: request.originText + (caller.proof.map { " (\($0))" } ?? ""), reason: reason ?? "",
             at: Clock.unixMilliseconds())
-        return (body, act)
     }
 
     /// Why this peer cannot say what stands, nor change it; nil when it can.

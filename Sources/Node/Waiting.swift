@@ -9,6 +9,8 @@ import Raft
 enum LeadershipOutcome: Sendable {
     case leads
     case stillFollows(PeerID?)
+    /// The leader says why not.
+    case refused(by: PeerID, why: String)
 }
 
 /// Calls that wait for a block.

@@ -6,14 +6,18 @@ public enum PeerCall: Hashable, Sendable {
     case transaction(TransactionCall, body: [UInt8])
     /// For its status, as the HTTP API gives it.
     case status
+    /// To hand leadership to the peer that asks, and to write this record of who wanted that, as the log has it.
+    case handOver(record: [UInt8])
 
     private static let transactionCode: UInt8 = 1
     private static let statusCode: UInt8 = 2
+    private static let handOverCode: UInt8 = 3
 
     public func encoded() -> [UInt8] {
         switch self {
         case .transaction(let call, let body): [Self.transactionCode, call.code] + body
         case .status: [Self.statusCode]
+        case .handOver(let record): [Self.handOverCode] + record
         }
     }
 
@@ -25,6 +29,7 @@ public enum PeerCall: Hashable, Sendable {
             else { return nil }
             self = .transaction(call, body: Array(encoded[2...]))
         case Self.statusCode where encoded.count == 1: self = .status
+        case Self.handOverCode where encoded.count > 1: self = .handOver(record: Array(encoded.dropFirst()))
         default: return nil
         }
     }
@@ -36,6 +41,33 @@ extension TransactionCall {
         case .pushTransaction: 1
         case .sendTransaction: 2
         case .sendTransaction2: 3
+        }
+    }
+}
+
+/// The answer to `PeerCall.handOver`.
+public enum HandOverReply: Hashable, Sendable {
+    case done
+    /// In a few words.
+    case refused(String)
+
+    private static let doneCode: UInt8 = 4
+    private static let refusedCode: UInt8 = 5
+
+    public func encoded() -> [UInt8] {
+        switch self {
+        case .done: [Self.doneCode]
+        case .refused(let why): [Self.refusedCode] + why.utf8
+        }
+    }
+
+    /// nil: the other peer's version does not know the call. Of what says why the first 1024 bytes are read.
+    public init?(encoded: [UInt8]) {
+        switch encoded.first {
+        case Self.doneCode where encoded.count == 1: self = .done
+        case Self.refusedCode:
+            self = .refused(String(decoding: encoded.dropFirst().prefix(1024), as: UTF8.self))
+        default: return nil
         }
     }
 }

@@ -22,8 +22,23 @@ extension Acceptance {
                         try #require(answer.json?["info"]?.string != nil, "\(answer)")
                         try #require(try await follower.status()["raft.role"]?.string == "leader")
                         try #require(try await cluster.leader() === follower)
+                        // Who wanted it is written down, and what became of it.
+                        try await eventually("the history tells") {
+                            let entries =
+                                try await follower.get("/v1/prodha/history").document()["entries"]?.array ?? []
+                            let last = entries.last { $0["event"]?.string == "transfer" }
+                            return last?["peer"]?.int == follower.id && last?["result"]?.string == "done"
+                                && last?["act.from"]?.string == "127.0.0.1"
+                        }
                         try await load.advances()
                     }
+                    // In maintenance it is told why not.
+                    let idle = try #require(try await cluster.followers().last)
+                    let served = try await cluster.leader().post(
+                        "/v1/prodha/maintenance", ["peer": .int(idle.id), "on": true])
+                    try #require(served.status == 200, "\(served)")
+                    let refused = try await idle.get("/v1/producer_ha/take_leadership")
+                    try #require(refused.json?["success"]?.bool == false, "\(refused)")
                     // To the leader itself it says something, and stays leader.
                     let leader = try await cluster.leader()
                     let answer = try await leader.get("/v1/producer_ha/take_leadership")

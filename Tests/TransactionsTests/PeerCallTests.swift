@@ -12,6 +12,11 @@ import Transactions
             }
         }
         #expect(PeerCall(encoded: PeerCall.status.encoded()) == .status)
+        let asked = PeerCall.handOver(record: [1, 2, 3])
+        #expect(PeerCall(encoded: asked.encoded()) == asked)
+        for reply in [HandOverReply.done, .refused(""), .refused("it is in maintenance")] {
+            #expect(HandOverReply(encoded: reply.encoded()) == reply)
+        }
         let outcomes: [TransactionTracker.Outcome] = [
             .notTaken("peer 1 leads and has no nodeos"), .unknown(""), .unknown("ä"),
             .answered(NodeosReply(status: 202, body: [])), .answered(NodeosReply(status: 500, body: [1, 0, 255])),
@@ -27,6 +32,8 @@ import Transactions
         #expect(PeerCall.transaction(.sendTransaction, body: [7]).encoded() == [1, 2, 7])
         #expect(PeerCall.transaction(.sendTransaction2, body: [7]).encoded() == [1, 3, 7])
         #expect(PeerCall.status.encoded() == [2])
+        #expect(PeerCall.handOver(record: [7]).encoded() == [3, 7])
+        #expect(HandOverReply.done.encoded() == [4] && HandOverReply.refused("a").encoded() == [5, 0x61])
         #expect(TransactionTracker.Outcome.notTaken("a").encoded() == [1, 0x61])
         #expect(TransactionTracker.Outcome.unknown("a").encoded() == [2, 0x61])
         #expect(
@@ -36,6 +43,11 @@ import Transactions
     @Test func whatIsNotKnownIsNotGuessed() {
         for bytes in [[], [1], [1, 0], [1, 4, 7], [0, 1, 7], [2, 1, 7], [2, 0], [3]] as [[UInt8]] {
             #expect(PeerCall(encoded: bytes) == nil, "\(bytes)")
+        }
+        // What a version without it answers to a call that it does not know.
+        let unknown = TransactionTracker.Outcome.notTaken("update").encoded()
+        for bytes in [[], [0], [4, 0], [3, 1], unknown] as [[UInt8]] {
+            #expect(HandOverReply(encoded: bytes) == nil, "\(bytes)")
         }
         for bytes in [[], [0], [4, 1, 2], [3], [3, 200], [3, 99, 0, 1], [3, 0x58, 2]] as [[UInt8]] {
             #expect(TransactionTracker.Outcome(encoded: bytes) == nil, "\(bytes)")
