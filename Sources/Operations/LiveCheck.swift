@@ -18,6 +18,8 @@ public struct LiveCheck: Hashable, Sendable {
     public var region: String
     public var findings: [Finding]
     public var isReachable: Bool
+    /// Peers were reached, and all that answered want another token.
+    public var isDenied: Bool
 
     /// - Parameters:
     ///   - directory: what the file says of its own group.
@@ -28,6 +30,7 @@ public struct LiveCheck: Hashable, Sendable {
         let reports = inspection.reports.filter { $0.target.region == directory.regionName }
         let answers = reports.compactMap { report in report.answer.map { ($0.status.peer.id, $0) } }
         isReachable = !answers.isEmpty
+        isDenied = answers.isEmpty && reports.contains { $0.failure?.isDenial == true }
         findings = []
         for report in reports {
             guard let failure = report.failure else { continue }
@@ -116,8 +119,8 @@ public struct LiveCheck: Hashable, Sendable {
             "the group decides, not the file; put the file right so that nobody is misled")
     }
 
-    /// 0 all as the file says; 2 something differs; 69 nobody answers.
-    public var exitCode: Int32 { !isReachable ? 69 : findings.isEmpty ? 0 : 2 }
+    /// 0 all as the file says; 2 something differs; 69 nobody answers; 77 the token is refused.
+    public var exitCode: Int32 { isDenied ? 77 : !isReachable ? 69 : findings.isEmpty ? 0 : 2 }
 }
 
 extension LiveCheck.Finding: CustomStringConvertible {

@@ -14,7 +14,7 @@ struct ValidateCommand: ParsableCommand {
             are compared with the files and with each other.
 
             Exit codes: 0 no errors, there may be warnings; 2 with --live, something that runs differs; 64 usage; 69 with \
-            --live, no peer of a region gave a status; 78 an error in at least one file.
+            --live, no peer of a region gave a status; 77 with --live, the peers refuse the token; 78 an error in at least one file.
             """)
 
     @Argument(
@@ -60,6 +60,7 @@ struct ValidateCommand: ParsableCommand {
         case .json: try show((found + [across]).flatMap { $0 }, checks)
         }
         if (found + [across]).joined().contains(where: { $0.severity == .error }) { throw ExitCode.badConfiguration }
+        if checks.contains(where: \.isDenied) { throw ExitCode.denied }
         if checks.contains(where: { !$0.isReachable }) { throw ExitCode.unreachable }
         if checks.contains(where: { $0.exitCode != 0 }) { throw ExitCode.degraded }
     }

@@ -109,6 +109,9 @@ extension Acceptance {
                         try #require(!denied.everything.contains(token ?? "Bearer"), "\(denied)")
                     }
                 }
+                let checked = try await Program.run(
+                    ["validate", "--live", file], in: cluster.directory, environment: ["PRODHA_TOKEN": Self.wrong])
+                try #require(checked.ending == .exit(77), "\(checked)")
                 for look in [["status"], ["history"], ["log"]] {
                     let denied = try await run(look, Self.wrong)
                     try #require(denied.ending == .exit(77) && denied.everything.contains("unauthorized"), "\(denied)")
