@@ -49,7 +49,8 @@ struct ClientCounts {
     /// Why one more is not served; nil when it is.
     func refusal(of origin: ClientOrigin, _ limits: HTTPLimits) -> HTTPRefusal? {
         guard !origin.isLocal else {
-            let limit = limits.maxConnections + limits.reservedForThisMachine
+            let reserve = limits.reservedForThisMachine
+            let limit = limits.maxConnections + (origin == .unixSocket ? reserve : reserve / 2)
             return all < limit ? nil : .tooManyConnections(limit: limit)
         }
         guard all < limits.maxConnections else { return .tooManyConnections(limit: limits.maxConnections) }
@@ -66,5 +67,18 @@ struct ClientCounts {
         all -= 1
         guard !origin.isLocal, let left = byNetwork[origin].map({ $0 - 1 }) else { return }
         byNetwork[origin] = left == 0 ? nil : left
+    }
+}
+
+/// How often something happens in a second, from its first time on.
+struct Rate {
+    private var second = NIODeadline.uptimeNanoseconds(0)
+    private var count = 0
+
+    /// False: it has happened so often in this second.
+    mutating func admits(_ most: Int, at now: NIODeadline) -> Bool {
+        if now - second >= .seconds(1) { (second, count) = (now, 0) }
+        count += 1
+        return count <= most
     }
 }

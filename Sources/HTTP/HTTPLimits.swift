@@ -24,8 +24,12 @@ public struct HTTPLimits: Sendable {
     /// Of them, those from one address of another machine, so that one cannot keep all others out: a share of
     /// `maxConnections`, 0 to 1. Over it: 503.
     public var maxShareOfOneAddress = 0.5
-    /// Connections above `maxConnections` for clients on this machine: who comes to see what is wrong gets in.
+    /// Connections above `maxConnections` for clients on this machine, half of them for its unix socket alone: who comes to
+    /// see what is wrong gets in.
     public var reservedForThisMachine = 32
+    /// TLS connections that clients on other machines may begin in a second, all together: each costs this loop a signature.
+    /// Any more are closed unanswered.
+    public var maxHandshakesPerSecond = 100
     /// Connections over `maxConnections` that are being told so at once; any more are closed unanswered.
     public var maxTurnedAway = 64
     /// From the connection to the first byte of its first request, TLS included.

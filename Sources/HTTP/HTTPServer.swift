@@ -50,6 +50,7 @@ public final class HTTPServer {
     private var listeners: [any Channel] = []
     private var connections: [ObjectIdentifier: (channel: any Channel, connection: ServerConnection?)] = [:]
     private var clients = ClientCounts()
+    private var handshakes = Rate()
     private var turnedAway = 0
     /// Clients that were served, ever.
     private var served: UInt64 = 0
@@ -122,13 +123,16 @@ public final class HTTPServer {
     func accept(_ channel: any Channel) throws {
         let origin = ClientOrigin(channel.remoteAddress)
         let welcome: Doorkeeper.Welcome
+        let isHandshake = security != nil && origin != .unixSocket
         if isStopping {
+            welcome = .slam
+        } else if isHandshake, !origin.isLocal, !handshakes.admits(limits.maxHandshakesPerSecond, at: .now()) {
             welcome = .slam
         } else if let refusal = clients.refusal(of: origin, limits) {
             logger.debug("HTTP client turned away", metadata: ["reason": "\(refusal)"])
             // Who expects TLS could not read it.
             welcome =
-                turnedAway < limits.maxTurnedAway && (security == nil || origin == .unixSocket)
+                turnedAway < limits.maxTurnedAway && !isHandshake
                 ? .turnAway(refusals.response(refusal).lastBytes(to: nil)) : .slam
         } else {
             welcome = .serve
@@ -137,7 +141,7 @@ public final class HTTPServer {
         var connection: ServerConnection?
         let pipeline = channel.pipeline.syncOperations
         if case .serve = welcome {
-            if origin != .unixSocket { try security?.prepare(channel) }
+            if isHandshake { try security?.prepare(channel) }
             try pipeline.addHandler(doorkeeper)
             var decoding = NIOHTTPDecoderLimitConfiguration()
             decoding.maxHeaderFieldSize = limits.maxHeaderBytes

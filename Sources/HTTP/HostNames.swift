@@ -40,4 +40,7 @@ extension Request {
     public var isFromAPage: Bool {
         headers.contains(name: "origin") || headers["sec-fetch-site"].contains { $0 != "none" }
     }
+
+    /// Whatever a browser sends, by its own word.
+    public var isFromABrowser: Bool { headers.contains { $0.name.lowercased().hasPrefix("sec-fetch-") } }
 }

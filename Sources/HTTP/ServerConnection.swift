@@ -215,13 +215,18 @@ final class ServerConnection: ChannelInboundHandler {
     private func receive(_ bytes: ByteBuffer) {
         let count = bytes.readableBytes
         guard body.readableBytes + count <= bodyLimit else { return refuse(.bodyTooLarge(limitBytes: bodyLimit)) }
-        guard server.heldBodyBytes + count <= limits.maxBodyBytesInAll else {
+        // An operator's word is heard whatever others are sending.
+        let isSmall = body.readableBytes + count <= Self.smallBodyBytes
+        guard isSmall || server.heldBodyBytes + count <= limits.maxBodyBytesInAll else {
             return refuse(.tooManyBodies(limitBytes: limits.maxBodyBytesInAll))
         }
         server.heldBodyBytes += count
         heldBytes += count
         if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
     }
+
+    /// Bodies up to this size are taken whatever is held already.
+    private static let smallBodyBytes = 16 << 10
 
     /// This connection's share of `server.heldBodyBytes`.
     private var heldBytes = 0

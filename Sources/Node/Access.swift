@@ -16,6 +16,8 @@ struct Access {
         case nothing
         /// To see.
         case reading
+        /// To see what is not for everybody on the machine either: a log, a configuration.
+        case inspecting
         /// To change something.
         case operating
     }
@@ -37,7 +39,8 @@ struct Access {
             switch self {
             case .nobody: nil
             case .reader(let name), .operator(let name): name.isEmpty ? "token" : "token of \(name)"
-            case .certificate(let subject): "certificate \(subject)"
+            // What tells them apart stands at the end.
+            case .certificate(let subject): "certificate \(subject.suffix(80))"
             case .user(nil): "unix socket"
             case .user(let id?): "unix socket, uid \(id)"
             }
@@ -151,7 +154,11 @@ extension NodeAPI {
     ) -> Router.Handler {
         let api = self
         return { request in
-            switch api.node.access.verdict(need, request.credentials) {
+            // Also what somebody followed a link to: it changes something.
+            if case .operating = need, request.isFromABrowser {
+                return api.answer(.error(.forbidden, message: "browsers may not make this call; nothing was done"))
+            }
+            return switch api.node.access.verdict(need, request.credentials) {
             case .permitted(let caller): handler(request, caller)
             case .tokenMissing: api.answer(.error(.unauthorized))
             case .notForThis: api.answer(.error(.forbidden))

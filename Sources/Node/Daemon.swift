@@ -145,7 +145,10 @@ public enum Daemon {
                 security = nil
             }
             eventLoop.execute {
-                if let security { running.value.renew(security) }
+                if let security {
+                    running.value.renew(security)
+                    running.value.node.takeOver(configuration)
+                }
                 running.value.node.reload(configuration)
             }
         }
@@ -236,7 +239,14 @@ private final class Running {
 
     /// Takes over what the files say now. Connections that stand go on.
     func renew(_ security: Security) {
-        node.access = security.access
+        if security.access.isOpen, !node.access.isOpen {
+            // What is listened on stays as it is, and may be open to everybody.
+            node.logger.error(
+                "the file names no token, no authority and no socket for operators any more: that takes a restart, and the doors stay closed until then"
+            )
+        } else {
+            node.access = security.access
+        }
         // Coming to have TLS, or no longer having it, takes a restart, and is told as such.
         if let contexts = security.links, links.settings.tls != nil { links.renew(contexts) }
         if let api = security.api { apiSecurity?.current = api }

@@ -35,7 +35,6 @@ extension Node {
             logger.notice("is_active_raft_cluster is \(configuration.isActive), as before")
         }
         readFlag(configuration.isActive)
-        takeOver(configuration)
         // The others need not wait for the next second.
         report()
         if configuration.fixedAtStart != settings.atStart.fixedAtStart {

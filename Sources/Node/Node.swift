@@ -61,6 +61,8 @@ final class Node {
     private var timer: Scheduled<Void>?
     private var timerDue: Instant?
     private var jobs: [StoreThread.Job] = []
+    /// To be written behind all that this turn writes: the entries up to it may be among that.
+    private var commitToRemember: LogIndex?
     /// What was asked for while actions were being carried out; it comes after them.
     private var queue: Deque<(inout Replica, Instant) -> [Action]> = []
     private var isBusy = false
@@ -105,6 +107,8 @@ final class Node {
         isBusy = true
         while let next = queue.popFirst() { carryOut(next(&replica, Clock.now())) }
         isBusy = false
+        if let index = commitToRemember { jobs.append(.write(.commit(index))) }
+        commitToRemember = nil
         if !jobs.isEmpty {
             store.submit(jobs)
             jobs.removeAll(keepingCapacity: true)
@@ -211,6 +215,8 @@ final class Node {
     func takeOver(_ new: Configuration) {
         configuration.isActive = new.isActive
         (configuration.tokenFile, configuration.readTokenFile) = (new.tokenFile, new.readTokenFile)
+        if configuration.tls != nil, let tls = new.tls { configuration.tls = tls }
+        if configuration.apiTLS != nil, let tls = new.apiTLS { configuration.apiTLS = tls }
     }
 
     var linkedPeers: Int { links?.links.values.count { $0.connectedSince != nil } ?? 0 }
@@ -311,7 +317,7 @@ final class Node {
             logger.notice("the group is \(group.groupID)")
             // A peer that does not know whose data it has would be let in by a group of strangers. In an idle group nothing
             // else is written for long.
-            jobs.append(.write(.commit(entry.index)))
+            commitToRemember = entry.index
         default: break
         }
     }

@@ -39,8 +39,8 @@ struct NodeAPI {
             return .document(status)
         }
         now("/v1/prodha/group") { _ in .document(node.groupDocument()) }
-        now("/v1/prodha/configuration") { _ in .document(node.configurationDocument) }
-        now("/v1/prodha/daemon_log") { _ in .document(node.daemonLogDocument) }
+        now("/v1/prodha/configuration", needs: .inspecting) { _ in .document(node.configurationDocument) }
+        now("/v1/prodha/daemon_log", needs: .inspecting) { _ in .document(node.daemonLogDocument) }
         now("/v1/prodha/can_produce") { _ in .document(node.canProduceDocument()) }
         now("/health/live", needs: .nothing) { _ in .document(HealthDocument(healthy: true)) }
         now("/health/ready", needs: .nothing) { _ in node.health(isWell: node.isReady) }

@@ -59,7 +59,8 @@ public struct SupportBundle: Sendable {
     ) {
         // 2026-11-29T10:58:27.123Z
         let time = made.description.prefix(19).filter { $0 != "-" && $0 != ":" }
-        folder = "prodha-bundle-\(Self.fileName(region ?? "group"))-\(time)Z"
+        // Tar has room for so much of a path.
+        folder = "prodha-bundle-\(Self.fileName(region ?? "group").prefix(32))-\(time)Z"
         self.made = made
         self.toolVersion = toolVersion
         self.scrubber = scrubber

@@ -131,8 +131,14 @@ final class Connection: ChannelInboundHandler {
         if isOnTheList() { greet() }
     }
 
-    /// The list has changed. A peer that is not on it any more is told, and hung up on.
-    func authenticateAgain() { _ = isOnTheList() }
+    /// The list has changed. A peer that is not on it any more is told, and hung up on; one that has not greeted yet as well.
+    func authenticateAgain() {
+        switch phase {
+        case .greeting, .up: _ = isOnTheList()
+        // Its turn comes when the handshake is done.
+        case .opening, .refusing, .ended: break
+        }
+    }
 
     private func isOnTheList() -> Bool {
         guard let contexts = links.contexts, let context else { return false }

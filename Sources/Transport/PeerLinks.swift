@@ -118,7 +118,7 @@ public final class PeerLinks {
         self.contexts = contexts
         warnOfEmptyList()
         eventLoop.assumeIsolated().execute {
-            for connection in self.connections.values where connection.isUp { connection.authenticateAgain() }
+            for connection in self.connections.values { connection.authenticateAgain() }
         }
     }
 

@@ -152,6 +152,10 @@ extension Acceptance {
                 ] {
                     try #require(try await rebound(leader, "GET", "/health/live", host).status == 200, "\(host)")
                 }
+                // A link that somebody followed.
+                let followed = try await leader.call(
+                    "GET", "/v1/producer_ha/take_leadership", headers: [("Sec-Fetch-Site", "none")])
+                try followed.error(403, "forbidden")
                 // Typed into a browser's address field.
                 let typed = try await leader.call("GET", "/metrics", headers: [("Sec-Fetch-Site", "none")])
                 try #require(typed.status == 200)

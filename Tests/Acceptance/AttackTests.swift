@@ -134,6 +134,11 @@ extension Acceptance {
                 for peer in cluster.peers { try await peer.start() }
                 for peer in cluster.others(than: victim) { try await peer.serves() }
                 try await victim.says("runs")
+                // Blocks are handed in where the strangers are not.
+                let producer = try #require(cluster.others(than: victim).first)
+                try await eventually("peer \(producer.id) leads") {
+                    try await producer.get("/v1/producer_ha/take_leadership").json?["success"]?.bool == true
+                }
                 let head = "GET /v1/prodha/status HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                 let requests: [[UInt8]] = [
                     Array((head + "X: " + String(repeating: "x", count: 100_000) + "\r\n\r\n").utf8),

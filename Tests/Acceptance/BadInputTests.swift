@@ -135,7 +135,7 @@ extension Acceptance {
         /// Throws all sorts of bytes at a port; some connections stay open, silent or in the middle of something.
         private static func abuse(_ port: Int) throws -> [Socket] {
             let deadline = ContinuousClock.now + .seconds(60)
-            let request = "POST \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+            let request = "POST \(target) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
             let noise = (0..<100_000).map { _ in UInt8.random(in: .min ... .max) }
             let openings: [[UInt8]] = [
                 noise, Array(noise.prefix(3)), [UInt8](repeating: 0, count: 70_000),

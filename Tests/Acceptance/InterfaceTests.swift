@@ -176,13 +176,14 @@ extension Acceptance {
                     let deadline = ContinuousClock.now + Bound.call
                     let socket = try Socket(port: port, deadline: deadline)
                     for _ in 0..<20 {
-                        try socket.send(Array("GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n".utf8), deadline: deadline)
+                        try socket.send(
+                            Array("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8), deadline: deadline)
                         try #require(try HTTP.answer(from: socket, deadline: deadline).status == 200)
                     }
                     // Many at once: as many answers come, the last one last.
                     let pipelined =
-                        String(repeating: "GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n", count: 10)
-                        + "GET /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                        String(repeating: "GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 10)
+                        + "GET /v1/nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
                     try socket.send(Array(pipelined.utf8), deadline: deadline)
                     var bytes: [UInt8] = []
                     while true {
@@ -206,7 +207,7 @@ extension Acceptance {
                     let deadline = ContinuousClock.now + Bound.call
                     let socket = try Socket(port: port, deadline: deadline)
                     let head = """
-                        POST /v1/prodha/commit_block HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n\
+                        POST /v1/prodha/commit_block HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n\
                         Content-Length: \(block.packed.count)\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n
                         """
                     try socket.send(Array(head.utf8), deadline: deadline)

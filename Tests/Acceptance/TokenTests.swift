@@ -64,8 +64,6 @@ extension Acceptance {
                 // Whoever is on the machine may look, and a token that is shown must be right.
                 let seeing = [
                     "status", "group", "can_produce", "log", "history", "events?once=true", "block?num=1",
-                    "configuration",
-                    "daemon_log",
                 ].map { "/v1/prodha/" + $0 }
                 for path in seeing + ["/metrics", "/v1/producer_ha/get_info"] {
                     for token in [nil, Self.reading, Self.operating] {
@@ -122,6 +120,29 @@ extension Acceptance {
                 let history = try await run(["history"], Self.reading)
                 try #require(history.ending == .exit(0) && history.output.contains("(token)"), "\(history)")
                 try #require(try await run(["resume"], Self.operating).ending == .exit(0))
+            }
+        }
+
+        /// What is listened on stays as it was, so a file without tokens must not open it.
+        @Test func noReloadOpensTheDoors() async throws {
+            try await withCluster(.calm) { cluster in
+                try guardAll(cluster)
+                try await cluster.start()
+                let leader = try await cluster.leader()
+                for path in ["daemon_log", "configuration"] {
+                    for (token, status) in [(nil, 401), (Self.reading, 200), (Self.wrong, 401)] {
+                        try #require(try await call(leader, "GET", "/v1/prodha/\(path)", token).status == status)
+                    }
+                }
+                try leader.edit { document in
+                    try Cluster.changeAPI(&document) { api in
+                        (api["token_file"], api["read_token_file"]) = (nil, nil)
+                    }
+                }
+                leader.send(SIGHUP)
+                try await leader.says("that takes a restart, and the doors stay closed until then")
+                try #require(try await call(leader, "POST", "/v1/prodha/region/resume", nil).status == 401)
+                try #require(try await call(leader, "POST", "/v1/prodha/region/resume", Self.operating).status == 200)
             }
         }
 

@@ -12,7 +12,7 @@ import Testing
 
     private func limits(_ most: Int) -> HTTPLimits {
         var limits = HTTPLimits()
-        (limits.maxConnections, limits.maxShareOfOneAddress, limits.reservedForThisMachine) = (most, 0.5, 2)
+        (limits.maxConnections, limits.maxShareOfOneAddress, limits.reservedForThisMachine) = (most, 0.5, 4)
         return limits
     }
 
@@ -50,14 +50,19 @@ import Testing
         let others = try (1...4).map { try origin("10.0.0.\($0)") }
         for one in others { counts.enter(one) }
         #expect(counts.refusal(of: try origin("10.0.0.9"), limits) == .tooManyConnections(limit: 4))
-        for local in [ClientOrigin.loopback, .unixSocket] {
-            #expect(counts.refusal(of: local, limits) == nil)
-            counts.enter(local)
+        for _ in 0..<2 {
+            #expect(counts.refusal(of: .loopback, limits) == nil)
+            counts.enter(.loopback)
         }
-        // The reserve has its end too.
+        // Everybody on the machine can take that; whoever may use the socket gets in still.
         #expect(counts.refusal(of: .loopback, limits) == .tooManyConnections(limit: 6))
-        counts.leave(.loopback)
-        #expect(counts.refusal(of: .unixSocket, limits) == nil)
+        for _ in 0..<2 {
+            #expect(counts.refusal(of: .unixSocket, limits) == nil)
+            counts.enter(.unixSocket)
+        }
+        #expect(counts.refusal(of: .unixSocket, limits) == .tooManyConnections(limit: 8))
+        for origin in [ClientOrigin.unixSocket, .unixSocket, .loopback] { counts.leave(origin) }
+        #expect(counts.refusal(of: .loopback, limits) == nil)
         for one in others { counts.leave(one) }
         #expect(counts.refusal(of: others[0], limits) == nil)
     }
@@ -73,6 +78,17 @@ import Testing
         let names = HostNames(["bp1.example"])
         let request = Request(method: .GET, path: "/", headers: ["host": host])
         #expect(names.foreignName(in: request) == (isPermitted ? nil : host))
+    }
+
+    @Test func aRateIsCountedAnewEachSecond() {
+        var rate = Rate()
+        func admits(_ milliseconds: Int64) -> Bool {
+            rate.admits(3, at: .uptimeNanoseconds(5_000_000_000) + .milliseconds(milliseconds))
+        }
+        let first = [0, 1, 2, 3, 999].map { admits($0) }
+        #expect(first == [true, true, true, false, false])
+        let next = [1000, 1001, 1002, 1999, 2000].map { admits($0) }
+        #expect(next == [true, true, true, false, true])
     }
 
     @Test func twoHostsOrNone() throws {

@@ -198,7 +198,7 @@ extension Guarded {
                         let deadline = ContinuousClock.now + .seconds(10)
                         let socket = try Socket(port: port, deadline: deadline)
                         let head =
-                            "POST /v1/chain/send_transaction?timeout_ms=90000 HTTP/1.1\r\nHost: x\r\n"
+                            "POST /v1/chain/send_transaction?timeout_ms=90000 HTTP/1.1\r\nHost: localhost\r\n"
                             + "Content-Length: \(body.count)\r\n\r\n"
                         try socket.send(Array(head.utf8) + body, deadline: deadline)
                         return socket

@@ -102,6 +102,33 @@ private func stop(_ peers: PeerHandle...) async throws { for peer in peers { try
         try await stop(one, two)
     }
 
+    /// Whoever has passed the old list and not greeted yet does not get in by the new one.
+    @Test func aConnectionThatHasNotGreetedIsCheckedAgain() async throws {
+        let files = try Certificates.files(
+            certificate: Certificates.bp01, key: Certificates.bp01Key, allowed: ["bp02"])
+        let one = try await PeerHandle.make(settings(1, tls: files) { $0.greetingTimeout = .seconds(600) })
+        let port = try await one.start()
+        let theirs = try Certificates.files(
+            certificate: Certificates.bp02, key: Certificates.bp02Key, allowed: ["bp01"])
+        let client = try await RawClient(port: port, tls: try TLSContexts(theirs))
+        // Its greeting would be taken, so the handshake is done and the old list is passed.
+        let other = try await RawClient(port: port, tls: try TLSContexts(theirs))
+        let greeting = Greeting(
+            to: PeerID(1), settings: settings(2), softwareVersion: "raw", group: nil, fresh: true, lastIndex: 0,
+            lastTerm: 0, session: 1)
+        try await other.send(.frame(greeting))
+        try await eventually("the other one links up") { try await one.events() == ["up 2"] }
+        var closed = files
+        closed.allowedSubjectNames = ["bp03"]
+        let contexts = try TLSContexts(closed)
+        try await one.with { $0.renew(contexts) }
+        try await eventually("the link is cut") { try await one.events() == ["up 2", "down 2"] }
+        try await eventually("both are hung up on") { !client.isOpen && !other.isOpen }
+        try? await client.send(.frame(greeting))
+        #expect(try await one.events() == ["up 2", "down 2"])
+        try await one.stop()
+    }
+
     @Test func filesThatDoNotServeAreNamed() async throws {
         let files = [
             TLSFiles(certificate: "/nonexistent.pem", key: "/k.pem", trustRoots: "/r.pem", allowedSubjectNames: ["a"]),

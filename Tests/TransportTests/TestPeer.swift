@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Raft
 import Synchronization
 import Testing
@@ -194,7 +195,7 @@ final class RawClient: Sendable {
     private let channel: any Channel
     private let bytes: NIOLoopBoundBox<ByteBuffer>
 
-    init(port: Int, reads: Bool = true) async throws {
+    init(port: Int, reads: Bool = true, tls: TLSContexts? = nil) async throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let bytes = NIOLoopBoundBox.makeBoxSendingValue(ByteBuffer(), eventLoop: eventLoop)
         self.bytes = bytes
@@ -202,6 +203,10 @@ final class RawClient: Sendable {
             .channelOption(.autoRead, value: reads)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls.client, serverHostname: nil))
+                    }
                     try channel.pipeline.syncOperations.addHandler(Recorder(bytes))
                 }
             }
