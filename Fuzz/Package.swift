@@ -42,7 +42,7 @@ let package = Package(
             "HTTP",
             [
                 product("Logging", "swift-log"), product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
-                product("NIOHTTP1", "swift-nio"),
+                product("NIOHTTP1", "swift-nio"), product("NIOTLS", "swift-nio"),
             ]),
         .systemLibrary(name: "CSecp256k1", path: "Layers/CSecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
         layer("Keys", ["Antelope", "CSecp256k1", product("Crypto", "swift-crypto")]),
@@ -65,9 +65,9 @@ let package = Package(
         layer(
             "Operations",
             [
-                "API", "Configuration", "HTTP", product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
-                product("NIOHTTP1", "swift-nio"),
-            ]),
+                "API", "CZlib", "Configuration", "HTTP", product("Crypto", "swift-crypto"),
+                product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
+            ], without: ["CredentialChoice.swift"]),
         .executableTarget(
             name: "fuzz",
             dependencies: [
