@@ -149,7 +149,7 @@ private func call(_ choice: UInt8, _ pieces: [ArraySlice<UInt8>]) -> Outcome {
         case .failure(let error): check(false, "an error of another kind: \(error)")
         }
     }
-    let connection = ClientConnection(url: url, pool: ConnectionPool(maxIdle: 4))
+    let connection = ClientConnection(url: url, pool: ConnectionPool(maxIdle: 4), security: nil)
     do {
         try connection.addCodec(to: channel.pipeline.syncOperations)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
