@@ -53,7 +53,9 @@ private func files(under folder: URL) throws -> Set<String> {
             for folder in ["Man", "Completions", "Config", "Documentation"] {
                 let names = try files(under: project.appending(path: folder))
                 #expect(!names.isEmpty, "is \(folder) read?")
-                sources += names.map { "\(folder)/\($0)" }
+                // What the manual is made of stays here.
+                let made = folder == "Man" ? names.filter { !$0.contains("/") && $0 != "generate" } : names
+                sources += made.map { "\(folder)/\($0)" }
             }
             for source in sources {
                 let target = try place(of: source)
