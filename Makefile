@@ -7,6 +7,8 @@ SWIFT ?= swift
 # How much of what is random: seeds of the simulator, rounds of the tests, seconds of fuzzing. More by hand:
 # make test SEEDS=20000 ROUNDS=10 SECONDS=600
 SEEDS ?= 2000
+# Seeds within which every deliberate bug must be found.
+BUG_SEEDS ?= 2000
 ROUNDS ?= 2
 SECONDS ?= 60
 DEMO ?= --duration 60
@@ -59,7 +61,7 @@ $(SOAK): packages
 
 # Every deliberate bug of Tests/Bugs must be found.
 bugs: packages
-	python3 Tests/Bugs/find.py --seeds $(SEEDS) --swift $(SWIFT)
+	python3 Tests/Bugs/find.py --seeds $(BUG_SEEDS) --swift $(SWIFT)
 
 # Those of what stands around the core, by the unit tests.
 bugs-units: test-packages
