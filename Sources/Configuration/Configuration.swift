@@ -201,6 +201,9 @@ public struct UnixSocket: Hashable, Sendable {
     /// In bytes; the system takes a few more.
     public static let longestPath = 100
 
+    /// Whether a socket can be there: an absolute path that is not too long.
+    public static func isPath(_ text: String) -> Bool { text.hasPrefix("/") && text.utf8.count <= longestPath }
+
     /// `api.unix_socket`: an absolute path of at most 100 bytes; its folder must exist.
     public var path: String
     /// `api.unix_socket_mode`: the file's permissions.

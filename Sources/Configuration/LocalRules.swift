@@ -95,7 +95,7 @@ enum LocalRules {
             }
         }
         guard let path = api.text("unix_socket", like: "/run/prodha/1.sock") else { return nil }
-        guard path.hasPrefix("/"), path.utf8.count <= UnixSocket.longestPath else {
+        guard UnixSocket.isPath(path) else {
             api.error(
                 "unix_socket", "\(path.quoted) is no absolute path of at most \(UnixSocket.longestPath) bytes",
                 "write it like \"/run/prodha/1.sock\"")

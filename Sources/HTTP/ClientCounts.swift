@@ -43,7 +43,7 @@ public enum ClientOrigin: Hashable, Sendable {
 
 /// How many connections who has.
 struct ClientCounts {
-    private var all = 0
+    private(set) var all = 0
     private var byNetwork: [ClientOrigin: Int] = [:]
 
     /// Why one more is not served; nil when it is.

@@ -23,7 +23,8 @@ import NIOPosix
 public struct ChannelSecurity {
     /// Adds it to a new connection, on the loop.
     public var prepare: (any Channel) throws -> Void
-    /// The subject of the certificate that a client showed, verified. Asked on the loop, for each request; nil without one.
+    /// The subject of the certificate that a client showed, verified. Asked on the loop, at its first request; nil without
+    /// one.
     public var subjectOfClient: (any Channel) -> String?
 
     public init(
@@ -51,7 +52,6 @@ public final class HTTPServer {
     private var connections: [ObjectIdentifier: (channel: any Channel, connection: ServerConnection?)] = [:]
     private var clients = ClientCounts()
     private var handshakes = Rate()
-    private var turnedAway = 0
     /// Clients that were served, ever.
     private var served: UInt64 = 0
     private(set) var isStopping = false
@@ -82,7 +82,9 @@ public final class HTTPServer {
     public var port: Int? { listeners.lazy.compactMap { $0.localAddress?.port }.first }
 
     /// Clients that are being served.
-    public var connectionCount: Int { connections.count - turnedAway }
+    public var connectionCount: Int { clients.all }
+    /// Clients that are being told that they are not.
+    private var turnedAway: Int { connections.count - clients.all }
 
     /// Listens. Fails with `HTTPListenError`. Port 0 takes any free port, see `port`. A server may listen in several places.
     public func start(host: String, port: Int) -> EventLoopFuture<Void> {
@@ -155,14 +157,13 @@ public final class HTTPServer {
             try pipeline.addHandler(handler)
             connection = handler
         } else {
-            turnedAway += 1
             try pipeline.addHandler(doorkeeper)
         }
         let id = ObjectIdentifier(channel)
         connections[id] = (channel, connection)
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
             guard let gone = connections.removeValue(forKey: id) else { return }
-            if gone.connection == nil { turnedAway -= 1 } else { clients.leave(origin) }
+            if gone.connection != nil { clients.leave(origin) }
             completeStop()
         }
     }

@@ -26,11 +26,15 @@ public struct HostNames: Sendable {
         if name.hasPrefix("[") {
             guard let end = name.firstIndex(of: "]") else { return false }
             name = name[name.index(after: name.startIndex)..<end]
-            return (try? SocketAddress(ipAddress: String(name), port: 0)) != nil
+            return Self.isAddress(name)
         }
         if let colon = name.firstIndex(of: ":") { name = name[..<colon] }
         if name.hasSuffix(".") { name = name.dropLast() }
-        return names.contains(name.lowercased()) || (try? SocketAddress(ipAddress: String(name), port: 0)) != nil
+        return names.contains(name.lowercased()) || Self.isAddress(name)
+    }
+
+    private static func isAddress(_ text: Substring) -> Bool {
+        (try? SocketAddress(ipAddress: String(text), port: 0)) != nil
     }
 }
 

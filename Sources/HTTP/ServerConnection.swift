@@ -56,6 +56,8 @@ final class ServerConnection: ChannelInboundHandler {
     private let number: UInt64
     /// See `Request.clientUser`.
     private var clientUser: UInt32?
+    /// See `Request.clientSubject`. It stays what the handshake made it.
+    private lazy var clientSubject = context.flatMap { server.security?.subjectOfClient($0.channel) }
 
     init(server: HTTPServer, number: UInt64, doorkeeper: Doorkeeper) {
         self.server = server
@@ -264,7 +266,7 @@ final class ServerConnection: ChannelInboundHandler {
             let request = Request(
                 method: head.method, path: target.path, query: target.query, headers: head.headers, body: body,
                 remoteAddress: context.channel.remoteAddress,
-                clientSubject: server.security?.subjectOfClient(context.channel), clientUser: clientUser,
+                clientSubject: clientSubject, clientUser: clientUser,
                 connection: number, over: over.futureResult)
             body = ByteBuffer()
             server.handler(request).hop(to: context.eventLoop).assumeIsolated().whenComplete { [self] result in

@@ -104,7 +104,7 @@ public enum Daemon {
             return NIOLoopBound(running, eventLoop: eventLoop)
         }.wait()
         do {
-            try eventLoop.flatSubmit { running.value.start(configuration, systemd) }.wait()
+            try eventLoop.flatSubmit { running.value.start(configuration, security.links, systemd) }.wait()
         } catch {
             thread.stop(withinSeconds: stopSeconds)
             throw error
@@ -252,8 +252,7 @@ private final class Running {
         if let api = security.api { apiSecurity?.current = api }
         show(security)
         for (use, certificate) in node.certificates.byUse {
-            node.logger.notice(
-                "the certificate for \(use == .peers ? "other peers" : "the API") is \(certificate.subject)")
+            node.logger.notice("the certificate for \(use.words) is \(certificate.subject)")
         }
     }
 
@@ -264,7 +263,9 @@ private final class Running {
         ])
     }
 
-    func start(_ configuration: Configuration, _ systemd: SystemdNotifier) -> EventLoopFuture<Void> {
+    func start(
+        _ configuration: Configuration, _ contexts: TLSContexts?, _ systemd: SystemdNotifier
+    ) -> EventLoopFuture<Void> {
         let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
         let address = configuration.apiListen
         let isActive = configuration.isActive
@@ -273,7 +274,7 @@ private final class Running {
         return server.start(host: address.host, port: address.port).flatMap {
             bound.value.serve(configuration.apiUnixSocket)
         }.flatMap {
-            bound.value.links.start()
+            bound.value.links.start(contexts)
         }.flatMap {
             bound.value.node.attachment?.start() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
         }.map {

@@ -40,11 +40,8 @@ struct APICertificate: Sendable {
     /// Fails with `TransportError.tlsFiles`.
     init(_ files: APITLS) throws {
         do {
-            let chain = try NIOSSLCertificate.fromPEMFile(files.certificateFile)
-            guard let own = chain.first else {
-                throw TransportError.tlsFiles(reason: "\(files.certificateFile) holds no certificate")
-            }
-            certificate = OwnCertificate(own)
+            let chain: [NIOSSLCertificate]
+            (certificate, chain) = try OwnCertificate.chain(in: files.certificateFile)
             var tls = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain.map { .certificate($0) },
                 privateKey: .privateKey(try NIOSSLPrivateKey(file: files.keyFile, format: .pem)))
@@ -90,6 +87,14 @@ struct OwnCertificates {
     enum Use: String {
         case peers
         case api
+
+        /// Whom it is shown to.
+        var words: String {
+            switch self {
+            case .peers: "other peers"
+            case .api: "the API"
+            }
+        }
     }
 
     /// A warning is written once a day from here on.
@@ -110,7 +115,7 @@ struct OwnCertificates {
         return byUse.compactMap { use, certificate in
             let left = certificate.expiresAt - now
             guard left < Self.warningTime.components.seconds else { return nil }
-            let name = "the certificate for \(use == .peers ? "other peers" : "the API"), \(certificate.subject),"
+            let name = "the certificate for \(use.words), \(certificate.subject),"
             return left > 0
                 ? "\(name) expires in \(left / 86400) days and \(left % 86400 / 3600) hours; put a new one in its place and send SIGHUP"
                 : "\(name) has expired: new connections fail; put a new one in its place and send SIGHUP"

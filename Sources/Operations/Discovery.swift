@@ -116,7 +116,7 @@ public struct TargetChoice: Hashable, Sendable {
         let scheme = "unix:"
         if text.hasPrefix(scheme) {
             let path = String(text.dropFirst(scheme.count))
-            guard path.hasPrefix("/"), path.utf8.count <= UnixSocket.longestPath else {
+            guard UnixSocket.isPath(path) else {
                 throw .badPeer("\(origin): \(printable(text)) is no socket; write unix:/run/prodha/1.sock")
             }
             return .api(ServiceURL(unixSocket: path))

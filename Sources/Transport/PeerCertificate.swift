@@ -95,6 +95,13 @@ public struct OwnCertificate: Hashable, Sendable {
         subject = CertificateNames(certificate).description
         expiresAt = Int64(certificate.notValidAfter)
     }
+
+    /// The certificate at the beginning of a PEM file, and all that the file holds.
+    public static func chain(in file: String) throws -> (OwnCertificate, [NIOSSLCertificate]) {
+        let chain = try NIOSSLCertificate.fromPEMFile(file)
+        guard let own = chain.first else { throw TransportError.tlsFiles(reason: "\(file) holds no certificate") }
+        return (OwnCertificate(own), chain)
+    }
 }
 
 /// What both sides of a TLS connection between peers are set up with.
@@ -107,11 +114,8 @@ public struct TLSContexts: Sendable {
     /// Reads the files. Throws `TransportError.tlsFiles` when one is missing, malformed or does not fit the others.
     public init(_ files: TLSFiles) throws {
         do {
-            let chain = try NIOSSLCertificate.fromPEMFile(files.certificate)
-            guard let own = chain.first else {
-                throw TransportError.tlsFiles(reason: "\(files.certificate) holds no certificate")
-            }
-            certificate = OwnCertificate(own)
+            let chain: [NIOSSLCertificate]
+            (certificate, chain) = try OwnCertificate.chain(in: files.certificate)
             allowedSubjectNames = files.allowedSubjectNames
             let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
             let roots = NIOSSLTrustRoots.certificates(try NIOSSLCertificate.fromPEMFile(files.trustRoots))

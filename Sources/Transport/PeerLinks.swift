@@ -80,11 +80,12 @@ public final class PeerLinks {
     // MARK: - Starting and stopping
 
     /// Listens, then dials. Fails with a `TransportError`; nothing runs then. To be called once.
-    public func start() -> EventLoopFuture<Void> {
+    /// - Parameter contexts: what the files of the settings say, if they have been read already.
+    public func start(_ contexts: TLSContexts? = nil) -> EventLoopFuture<Void> {
         eventLoop.preconditionInEventLoop()
         guard state == .idle else { preconditionFailure("the links are started twice") }
         do {
-            contexts = try settings.tls.map { try TLSContexts($0) }
+            self.contexts = try contexts ?? settings.tls.map { try TLSContexts($0) }
         } catch {
             return eventLoop.makeFailedFuture(error)
         }
@@ -106,9 +107,6 @@ public final class PeerLinks {
         guard contexts?.allowedSubjectNames.isEmpty == true else { return }
         logger.warning("the list of allowed TLS subjects is empty: no peer will be let in")
     }
-
-    /// The certificate that other peers are shown; nil without TLS.
-    public var certificate: OwnCertificate? { contexts?.certificate }
 
     /// Takes new files for the links that are made from now on. Those that stand go on, so that nothing is lost while
     /// peers get their new certificates one after another; but a peer that is not on the list any more is hung up on.
