@@ -3,7 +3,7 @@
 // The HTTP layer: a small HTTP/1.1 server for the daemon's one event loop, and a client for short calls by commands and
 // by the daemon. NIO's codec reads and writes the protocol; what is here bounds it, orders it and says what went wrong.
 // It knows nothing of the product: no paths, no documents, no configuration.
-// May import NIOCore, NIOPosix, NIOHTTP1 and Logging, and no layer of ours.
+// May import NIOCore, NIOPosix, NIOHTTP1, NIOTLS, Logging and the C library, and no layer of ours.
 //
 // Server: Doorkeeper stands before NIO's codec and sends clients away; ServerConnection stands behind it and gathers
 // requests; Router finds handlers; StreamWriter is the open end of an endless answer. A client that closes its side

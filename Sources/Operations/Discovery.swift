@@ -7,8 +7,9 @@
 //   and every exit code comes from that one value, so that they cannot contradict each other.
 // - StatusScreen, StatusTable and ClusterDocument write it down; Screen and Terminal know about terminals.
 // - SupportBundle is all that a support case needs in one archive; Tar, Gzip and NewFile write it.
+// - CredentialChoice says what peers are shown, and whom to trust.
 // It talks to peers over HTTP only and has no state of its own on disk.
-// May import API, Configuration, HTTP and CZlib of ours; NIOCore, NIOPosix, Crypto, FoundationEssentials and the C library.
+// May import API, Configuration, HTTP and CZlib of ours; NIO and its TLS, Crypto, FoundationEssentials and the C library.
 
 import API
 import Configuration
