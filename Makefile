@@ -34,7 +34,10 @@ test: units simulate bugs fuzz
 
 units: test-packages
 	PRODHA_STRICT=1 $(SWIFT) build --build-tests
-	PRODHA_STRICT=1 $(SWIFT) test --skip-build --no-parallel
+	@# Into a file, since a process that outlives its test would keep a pipe open; what failed is said again at the end.
+	PRODHA_STRICT=1 $(SWIFT) test --skip-build --no-parallel > .build/units.txt 2>&1 & tests=$$!; \
+	tail -n +1 -f --pid=$$tests .build/units.txt & \
+	wait $$tests || { result=$$?; wait; echo 'What failed:'; grep -a '✘' .build/units.txt; exit $$result; }
 
 # The test targets under a sanitizer, in a folder of its own; those beside three real nodeos would take hours. A crash
 # would else wait for Swift's own report; a process in which a race is found ends, and so fails its test; XCTest and

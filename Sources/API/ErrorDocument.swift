@@ -63,6 +63,22 @@ extension ErrorKind {
     public static let busy = ErrorKind(
         name: "busy", status: 409,
         what: "Another change, or a hand-over, is under way; nothing was done; wait for its end and send it again.")
+    public static let switchRunning = ErrorKind(
+        name: "switch_running", status: 409,
+        what: "Another switch between regions has begun and not ended; nothing was done; see it through first, with "
+            + "failover --resume or --rollback.")
+    public static let noSuchSwitch = ErrorKind(
+        name: "no_such_switch", status: 409,
+        what: "The switch that this is a step of is not, or no longer, open in this region; nothing was done.")
+    public static let otherRegionActive = ErrorKind(
+        name: "other_region_active", status: 409,
+        what: "Another region says that it is active; nothing was done; use failover, which stops it first.")
+    public static let otherRegionSilent = ErrorKind(
+        name: "other_region_silent", status: 409,
+        what: "Another region cannot be asked whether it is active; nothing was done; reach it, or force the switch.")
+    public static let baseRefused = ErrorKind(
+        name: "base_refused", status: 409,
+        what: "The region cannot go on from that block; nothing was done; see the message.")
     public static let transferRefused = ErrorKind(
         name: "transfer_refused", status: 409,
         what: "The other peer could not take over; nothing was done; leadership stays.")
@@ -96,7 +112,8 @@ extension ErrorKind {
             malformedRequest, malformedBlock, unauthorized, forbidden, misdirected, notFound, blockNotFound,
             methodNotAllowed,
             requestTimeout, waitTimeout, transactionUnknown, bodyTooLarge, headersTooLarge, notLeader, noQuorum,
-            epochChanged, busy, transferRefused, maintenanceRefused, transferFailed, unknownPeer,
+            epochChanged, busy, switchRunning, noSuchSwitch, otherRegionActive, otherRegionSilent, baseRefused,
+            transferRefused, maintenanceRefused, transferFailed, unknownPeer,
             outcomeUnknown, internalError, overloaded, tooManyConnections,
             unhealthy,
         ] + CommitBlockReason.known.map(\.error)

@@ -30,50 +30,83 @@ public protocol OperatorRequest: Document {
     var reason: String? { get }
 }
 
-/// The body of `region/pause` and `region/resume`. Every field may be left out, and so may the body.
+/// The body of `region/pause`, `resume`, `deactivate`, `activate`, `confirm` and `rebase`. Every field may be left out, and so
+/// may the body.
 public struct RegionRequest: OperatorRequest {
     /// The epoch that must stand, or nothing is done. Null: whichever stands.
     @Nullable public var expects: UInt64?
+    /// The epoch to be set, above `expects`. Null: the next one.
+    @Nullable public var epoch: UInt64?
+    /// Of `deactivate`: what it becomes, standby or activating. Null: standby.
+    @Nullable public var state: RegionStanding?
+    /// The packed block that the region goes on from, in hex.
+    @Nullable public var base: String?
+    /// The switch that this is a step of: nothing is done unless that one is open in the region's log.
+    @Nullable public var `switch`: String?
+    /// True: the epoch grows although the state that is asked for stands, so that what was asked for with the epoch before
+    /// is refused.
+    @Nullable public var renew: Bool?
+    /// Of `activate`: true, although another region is active or cannot be asked.
+    @Nullable public var force: Bool?
     @Nullable public var operation: String?
     @Nullable public var who: String?
     @Nullable public var reason: String?
 
-    public init(expects: UInt64? = nil, operation: String? = nil, who: String? = nil, reason: String? = nil) {
+    public init(
+        expects: UInt64? = nil, epoch: UInt64? = nil, state: RegionStanding? = nil, base: String? = nil,
+        switch: String? = nil, renew: Bool? = nil, force: Bool? = nil, operation: String? = nil, who: String? = nil,
+        reason: String? = nil
+    ) {
         self.expects = expects
+        self.epoch = epoch
+        self.state = state
+        self.base = base
+        self.switch = `switch`
+        self.renew = renew
+        self.force = force
         self.operation = operation
         self.who = who
         self.reason = reason
     }
 }
 
-/// The answer of `region/pause` and `region/resume`: the region's state as it stands now, committed by the quorum.
+/// The answer of every call under `region/`: the region's state as it stands now, committed by the quorum.
 public struct RegionDocument: Document {
     public var schemaVersion = SchemaVersion.current
     /// False: it was so already, and nothing was done.
     public var changed: Bool
     public var epoch: UInt64
     public var regionActive: Bool
+    @Nullable public var state: RegionStanding?
     public var paused: Bool
+    /// As in the region's report. Null from a peer that does not say.
+    @Nullable public var activatedEpoch: UInt64?
     /// The entry that made it so; null when nothing was done.
     @Nullable public var index: UInt64?
     @Nullable public var head: BlockReference?
+    @Nullable public var `switch`: SwitchDocument?
 
     public init(
-        changed: Bool, epoch: UInt64, regionActive: Bool, paused: Bool, index: UInt64? = nil,
-        head: BlockReference? = nil
+        changed: Bool, epoch: UInt64, regionActive: Bool, state: RegionStanding? = nil, paused: Bool,
+        activatedEpoch: UInt64? = nil, index: UInt64? = nil, head: BlockReference? = nil,
+        switch: SwitchDocument? = nil
     ) {
         self.changed = changed
         self.epoch = epoch
         self.regionActive = regionActive
+        self.state = state
         self.paused = paused
+        self.activatedEpoch = activatedEpoch
         self.index = index
         self.head = head
+        self.switch = `switch`
     }
 
     private enum CodingKeys: String, CodingKey {
-        case changed, epoch, paused, index, head
+        case changed, epoch, state, paused, index, head, `switch`
         case schemaVersion = "schema_version"
         case regionActive = "region_active"
+        case activatedEpoch = "activated_epoch"
     }
 }
 
@@ -226,11 +259,15 @@ public enum HistoryEvent: Word {
     case maintenanceOn, maintenanceOff
     case pause, resume
     case active, standby, activating
+    /// An operator's word that no other region is active.
+    case confirm
+    /// A switch between regions, from its beginning to its end.
+    case failover
     case unknown(String)
 
     public static let known: [HistoryEvent] = [
         .leads, .transfer, .transferFailed, .maintenanceOn, .maintenanceOff, .pause, .resume, .active, .standby,
-        .activating,
+        .activating, .confirm, .failover,
     ]
 
     public var rawValue: String {
@@ -245,6 +282,8 @@ public enum HistoryEvent: Word {
         case .active: "active"
         case .standby: "standby"
         case .activating: "activating"
+        case .confirm: "confirm"
+        case .failover: "failover"
         case .unknown(let text): text
         }
     }

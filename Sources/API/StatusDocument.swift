@@ -9,6 +9,8 @@ public struct StatusDocument: Document {
     public var production: Production
     /// Peers that take no leadership while another one can. Null from a peer that does not say.
     @Nullable public var maintenance: [Maintenance]?
+    /// The other regions, as this peer heard of them last. Null from a peer that does not say.
+    @Nullable public var regions: [OtherRegion]?
     /// Null when no nodeos is attached.
     @Nullable public var nodeos: Nodeos?
     /// Null from a peer that does not serve them.
@@ -18,10 +20,12 @@ public struct StatusDocument: Document {
 
     public init(
         peer: Peer, raft: Raft, peers: [OtherPeer], production: Production, maintenance: [Maintenance]? = nil,
-        nodeos: Nodeos? = nil, transactions: Transactions? = nil, group: [KnownStatus]? = nil
+        regions: [OtherRegion]? = nil, nodeos: Nodeos? = nil, transactions: Transactions? = nil,
+        group: [KnownStatus]? = nil
     ) {
         self.group = group
         self.maintenance = maintenance
+        self.regions = regions
         self.peer = peer
         self.raft = raft
         self.peers = peers
@@ -182,9 +186,54 @@ public struct StatusDocument: Document {
         }
     }
 
+    /// Another region, as this peer heard of it last.
+    public struct OtherRegion: Codable, Hashable, Sendable {
+        public var name: String
+        /// Since it was heard last; null before it was.
+        @Nullable public var ageMS: Milliseconds?
+        /// What it said; null before it was heard.
+        @Nullable public var report: RegionReportDocument?
+
+        public init(name: String, ageMS: Milliseconds? = nil, report: RegionReportDocument? = nil) {
+            self.name = name
+            self.ageMS = ageMS
+            self.report = report
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case name, report
+            case ageMS = "age_ms"
+        }
+    }
+
+    /// The last rehearsal of a switch that this region took part in.
+    public struct Drill: Codable, Hashable, Sendable {
+        public var at: UTCInstant
+        @Nullable public var gapMS: Milliseconds?
+
+        public init(at: UTCInstant, gapMS: Milliseconds? = nil) {
+            self.at = at
+            self.gapMS = gapMS
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case at
+            case gapMS = "gap_ms"
+        }
+    }
+
     /// What this peer may do, and on what.
     public struct Production: Codable, Hashable, Sendable {
         public var regionActive: Bool
+        /// Null from a peer that does not say.
+        @Nullable public var state: RegionStanding?
+        /// As in the region's report. Null from a peer that does not say.
+        @Nullable public var activatedEpoch: UInt64?
+        /// A switch that has begun and not ended.
+        @Nullable public var `switch`: SwitchDocument?
+        @Nullable public var lastDrill: Drill?
+        /// Another region went on without this one, and this region has not been active since.
+        @Nullable public var superseded: LossDocument.Superseded?
         /// Of the region's state.
         public var epoch: UInt64
         public var paused: Bool
@@ -197,9 +246,16 @@ public struct StatusDocument: Document {
         @Nullable public var head: Head?
 
         public init(
-            regionActive: Bool, epoch: UInt64, paused: Bool, pause: ActDocument? = nil, canProduce: Bool,
+            regionActive: Bool, state: RegionStanding? = nil, activatedEpoch: UInt64? = nil,
+            switch: SwitchDocument? = nil, lastDrill: Drill? = nil, superseded: LossDocument.Superseded? = nil,
+            epoch: UInt64, paused: Bool, pause: ActDocument? = nil, canProduce: Bool,
             reason: CanProduceReason? = nil, head: Head? = nil
         ) {
+            self.state = state
+            self.activatedEpoch = activatedEpoch
+            self.switch = `switch`
+            self.lastDrill = lastDrill
+            self.superseded = superseded
             self.pause = pause
             self.regionActive = regionActive
             self.epoch = epoch
@@ -210,7 +266,9 @@ public struct StatusDocument: Document {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case epoch, paused, pause, reason, head
+            case epoch, paused, pause, reason, head, state, superseded, `switch`
+            case activatedEpoch = "activated_epoch"
+            case lastDrill = "last_drill"
             case regionActive = "region_active"
             case canProduce = "can_produce"
         }
@@ -247,7 +305,7 @@ public struct StatusDocument: Document {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case peer, raft, peers, production, maintenance, nodeos, transactions, group
+        case peer, raft, peers, production, maintenance, regions, nodeos, transactions, group
         case schemaVersion = "schema_version"
     }
 }
