@@ -72,6 +72,8 @@ public struct LogEntryDocument: Codable, Hashable, Sendable {
     public struct Operation: Codable, Hashable, Sendable {
         public var event: HistoryEvent
         @Nullable public var peer: Int?
+        /// Of a switch: as in the history.
+        @Nullable public var about: String?
         /// By the clock of the peer that wrote it.
         public var at: UTCInstant
         @Nullable public var act: ActDocument?
@@ -80,9 +82,10 @@ public struct LogEntryDocument: Codable, Hashable, Sendable {
         @Nullable public var outcome: String?
 
         public init(
-            event: HistoryEvent, peer: Int? = nil, at: UTCInstant, act: ActDocument? = nil, ends: String? = nil,
-            outcome: String? = nil
+            event: HistoryEvent, peer: Int? = nil, about: String? = nil, at: UTCInstant, act: ActDocument? = nil,
+            ends: String? = nil, outcome: String? = nil
         ) {
+            self.about = about
             self.event = event
             self.peer = peer
             self.at = at

@@ -217,6 +217,8 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
     @Nullable public var peer: Int?
     /// The block that the region goes on from, when a change named one.
     @Nullable public var base: UInt32?
+    /// Of a switch: from where to where, and of which kind: "east to west, planned".
+    @Nullable public var about: String?
     /// Null where no operator asked for it.
     @Nullable public var act: ActDocument?
     public var result: HistoryResult
@@ -227,8 +229,8 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
 
     public init(
         index: UInt64, term: UInt64, epoch: UInt64, at: UTCInstant?, event: HistoryEvent, peer: Int? = nil,
-        base: UInt32? = nil, act: ActDocument? = nil, result: HistoryResult = .done, outcome: String? = nil,
-        durationMS: Milliseconds? = nil
+        base: UInt32? = nil, about: String? = nil, act: ActDocument? = nil, result: HistoryResult = .done,
+        outcome: String? = nil, durationMS: Milliseconds? = nil
     ) {
         self.index = index
         self.term = term
@@ -237,6 +239,7 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
         self.event = event
         self.peer = peer
         self.base = base
+        self.about = about
         self.act = act
         self.result = result
         self.outcome = outcome
@@ -244,7 +247,7 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case index, term, epoch, at, event, peer, base, act, result, outcome
+        case index, term, epoch, at, event, peer, base, about, act, result, outcome
         case durationMS = "duration_ms"
     }
 }

@@ -100,7 +100,7 @@ public struct SwitchDocument: Codable, Hashable, Sendable {
 public struct RegionReportDocument: Document {
     public var schemaVersion = SchemaVersion.current
     public var region: String
-    /// Who says so.
+    /// Who says so; -1 in what others tell of it.
     public var peer: Int
     /// Of the region's state. Grows with every change of it.
     public var epoch: UInt64

@@ -14,12 +14,15 @@ enum Clock {
         return Instant(nanoseconds: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
     }
 
-    /// Wall clock time in milliseconds since 1970, for people only: no decision rests on it.
+    /// Wall clock time in milliseconds since 1970: for people, for how old blocks are, and for no decision on leases.
     static func unixMilliseconds() -> Int64 {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
     }
+
+    /// By how many milliseconds the time of day is ahead of `now()`.
+    static func wallOffset() -> Int64 { unixMilliseconds() - now().nanoseconds / 1_000_000 }
 }
 
 /// Lets something through once a minute at most.

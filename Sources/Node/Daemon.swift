@@ -31,7 +31,7 @@ public enum Daemon {
         umask(0o027)
         OpenFiles.raise()
         let signals = blockSignals()
-        for warning in unused(in: configuration) { logger.warning("\(warning)") }
+        for warning in unguarded(in: configuration) { logger.warning("\(warning)") }
         var random = SystemRandomNumberGenerator()
         let settings = NodeSettings(configuration, versions: versions, random: &random)
         let attachment: AttachmentSettings?
@@ -94,6 +94,9 @@ public enum Daemon {
             if let attachment {
                 let halt = DebugHalt(environment["PRODHA_HALT_AT"])
                 node.attach(try NodeosAttachment(attachment, node: node, halt: halt))
+            }
+            if !configuration.otherRegions.isEmpty {
+                node.attach(RegionBeacon(configuration.otherRegions, security: security.regions, node: node))
             }
             if let queue = configuration.amqp { node.transactions.attach(try QueueService(queue, node: node)) }
             mailbox.node = NIOLoopBound(node, eventLoop: eventLoop)
@@ -171,12 +174,9 @@ public enum Daemon {
         return logger
     }
 
-    /// What the file asks for and this version does not do.
-    private static func unused(in configuration: Configuration) -> [String] {
+    /// Ways past this group that the file leaves open.
+    private static func unguarded(in configuration: Configuration) -> [String] {
         var warnings: [String] = []
-        if configuration.regions.contains(where: { $0.name != configuration.regionName }) {
-            warnings.append("this version does not ask other regions yet; see that one region at most is active")
-        }
         let nodeos = configuration.nodeos
         if nodeos.http != nil, nodeos.signer == nil || nodeos.p2p == nil {
             let missing = [nodeos.signer == nil ? "signer" : nil, nodeos.p2p == nil ? "p2p" : nil].compactMap { $0 }
@@ -250,6 +250,7 @@ private final class Running {
         // Coming to have TLS, or no longer having it, takes a restart, and is told as such.
         if let contexts = security.links, links.settings.tls != nil { links.renew(contexts) }
         if let api = security.api { apiSecurity?.current = api }
+        node.beacon?.renew(security.regions)
         show(security)
         for (use, certificate) in node.certificates.byUse {
             node.logger.notice("the certificate for \(use.words) is \(certificate.subject)")
@@ -300,6 +301,8 @@ private final class Running {
         let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
         return node.handOverAtEnd().flatMap {
             bound.value.node.transactions.stop()
+        }.flatMap {
+            bound.value.node.beacon?.stop() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
         }.flatMap {
             bound.value.node.attachment?.stop() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
         }.flatMap { bound.value.server.stop() }.flatMap {

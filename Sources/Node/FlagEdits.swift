@@ -56,6 +56,8 @@ struct PeerReport {
     var edit: FlagRecord.Edit?
     /// nil when no nodeos is attached, or its prodha is of a version that does not say.
     var nodeos: Nodeos?
+    /// What it heard of other regions.
+    var regions: [RegionReport] = []
 
     /// A peer's nodeos, as the others need to know it.
     struct Nodeos: Hashable, Sendable {
@@ -69,10 +71,13 @@ struct PeerReport {
     }
 
     private static let version: UInt8 = 1
+    /// Reports of regions that are told, and taken.
+    static let mostRegions = 16
 
-    init(edit: FlagRecord.Edit?, nodeos: Nodeos? = nil) {
+    init(edit: FlagRecord.Edit?, nodeos: Nodeos? = nil, regions: [RegionReport] = []) {
         self.edit = edit
         self.nodeos = nodeos
+        self.regions = Array(regions.prefix(Self.mostRegions))
     }
 
     func encoded() -> [UInt8] {
@@ -81,12 +86,19 @@ struct PeerReport {
             bytes[1] = edit.isActive ? 2 : 1
             bytes += (0..<8).map { UInt8(truncatingIfNeeded: edit.epoch >> (8 * $0)) }
         }
-        guard let nodeos else { return bytes + [0] }
+        guard let nodeos else { return bytes + [0] + encodedRegions }
         bytes += [nodeos.isWell ? 2 : 1] + nodeos.chainID.bytes
         bytes += (0..<4).map { UInt8(truncatingIfNeeded: nodeos.irreversible >> (8 * $0)) }
         bytes.append(UInt8(nodeos.places.count))
         for place in nodeos.places { bytes += place.checksum.bytes }
-        return bytes
+        return bytes + encodedRegions
+    }
+
+    private var encodedRegions: [UInt8] {
+        regions.reduce(into: [UInt8(regions.count)]) { bytes, region in
+            let report = region.encoded()
+            bytes += [UInt8(report.count >> 8), UInt8(report.count & 0xff)] + report
+        }
     }
 
     /// nil when it is none. What a newer version adds behind is left alone.
@@ -99,6 +111,14 @@ struct PeerReport {
             return rest.prefix(count)
         }
         func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+        /// None from a version that does not tell them.
+        func takeRegions() -> [RegionReport] {
+            let count = take(1)?.first ?? 0
+            return (0..<min(Int(count), Self.mostRegions)).compactMap { _ in
+                take(2).flatMap { take(Int($0.first ?? 0) << 8 | Int($0.last ?? 0)) }
+                    .flatMap { RegionReport(encoded: Array($0)) }
+            }
+        }
         switch encoded[1] {
         case 0: edit = nil
         case 1, 2:
@@ -106,7 +126,11 @@ struct PeerReport {
             edit = FlagRecord.Edit(isActive: encoded[1] == 2, epoch: number(epoch))
         default: return nil
         }
-        guard let kind = take(1)?.first, kind > 0 else { return }
+        guard let kind = take(1)?.first else { return }
+        guard kind > 0 else {
+            regions = takeRegions()
+            return
+        }
         guard let chain = take(32).flatMap({ Checksum256(Array($0)) }), let irreversible = take(4),
             let count = take(1)?.first, Int(count) <= RecentPlaces.most
         else { return nil }
@@ -118,6 +142,7 @@ struct PeerReport {
         nodeos = Nodeos(
             isWell: kind == 2, chainID: chain, irreversible: UInt32(truncatingIfNeeded: number(irreversible)),
             places: places)
+        regions = takeRegions()
     }
 }
 

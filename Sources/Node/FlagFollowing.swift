@@ -45,24 +45,25 @@ extension Node {
     func followEditedFlags() {
         guard replica.raft.role == .leader, !replica.isShuttingDown else { return }
         guard var change = flags.change(of: replica.state.region, quorum: settings.raft.quorum) else { return }
-        if change.activity == .active && settings.knowsOtherRegions {
-            counters.flagActivationsRefused += 1
-            if counters.flagActivationsRefused == 1 {
+        if change.activity == .active, let objection = objectionToActivation() {
+            if flagObjection != objection.kind {
+                flagObjection = objection.kind
                 logger.error(
-                    """
-                    a quorum edited is_active_raft_cluster to true, but whether another of `regions` is active is not \
-                    known, so this region stays standby
-                    """)
+                    "a quorum edited is_active_raft_cluster to true, and this region stays standby: \(objection.why)")
             }
             return
         }
+        flagObjection = nil
         let editors = flags.editors(of: change, me: settings.raft.id).map(\.description)
         change.act = OperatorAct(
             operation: "files-\(change.epoch)", who: "configuration files",
             from: "peers \(editors.joined(separator: ", "))", reason: "is_active_raft_cluster was edited",
             at: Clock.unixMilliseconds())
         // Beside nodeos a region begins where the chain is now, not where its own head was.
-        if change.activity == .active, let attachment { return attachment.begin(with: change) }
+        if change.activity == .active, let attachment {
+            _ = attachment.begin(with: change, isForced: false, within: nil)
+            return
+        }
         changeRegion(change)
     }
 }

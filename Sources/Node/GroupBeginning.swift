@@ -10,16 +10,49 @@ extension NodeosAttachment {
     /// A group, or a region, has to begin, and it is not known where yet.
     var isBeginning: Bool { node.replica.need != nil || activation != nil }
 
+    /// How long a region may take to find where the chain is: longer than the heads must stand still and peers are waited
+    /// for.
+    static let activationTime = TimeAmount.seconds(8)
+
     /// The region is to become active, and to begin where the chain is.
-    func begin(with change: RegionChange) {
-        activation = change
+    /// - Parameters:
+    ///   - isForced: heads need not stand still: another region that cannot be asked may make blocks on.
+    ///   - limit: after which it is given up; nil: once the region's state changes otherwise.
+    func begin(
+        with change: RegionChange, isForced: Bool, within limit: TimeAmount? = activationTime
+    ) -> EventLoopFuture<ChangeAnswer> {
+        if let activation, activation.change.expects == change.expects, activation.change.epoch == change.epoch {
+            return activation.promise.futureResult
+        }
+        end(.refused(.busy))
+        let new = Activation(
+            change: change, isForced: isForced, promise: node.eventLoop.makePromise(of: ChangeAnswer.self))
+        activation = new
         foundGroup(Clock.now())
+        guard let limit else { return new.promise.futureResult }
+        let timer = node.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            if self?.activation?.change == change { self?.end(.refused(.busy)) }
+        }
+        new.promise.futureResult.whenComplete { _ in timer.cancel() }
+        return new.promise.futureResult
+    }
+
+    private func end(_ answer: ChangeAnswer) {
+        let ended = activation
+        activation = nil
+        ended?.promise.succeed(answer)
     }
 
     /// A leader whose group has to begin looks where the chain is: at the highest block that a quorum's nodeos hold.
     func foundGroup(_ now: Instant) {
         let state = node.replica.state
-        if activation?.expects != state.region.epoch || node.replica.raft.role != .leader { activation = nil }
+        if let change = activation?.change {
+            if node.replica.raft.role != .leader {
+                end(.refused(.notLeader))
+            } else if change.expects != state.region.epoch {
+                end(.refused(.doesNotFit(.epochChanged(state.region.epoch))))
+            }
+        }
         guard isBeginning, let driver, case .well = driver.status.condition,
             let chainID = driver.status.chainID
         else {
@@ -33,14 +66,14 @@ extension NodeosAttachment {
         beginning.look(Set(heads), at: now)
         guard driver.isKnownPaused else { return }
         // All nodeos of the group are paused. Where heads move nevertheless, somebody else makes blocks.
-        guard settings.producers != .all || beginning.hasStoodStill(now) else {
+        guard settings.producers != .all || activation?.isForced == true || beginning.hasStoodStill(now) else {
             if beginning.isLate(now) {
                 node.logger.warning(
                     "the group does not begin, since the chain goes on without it: pause the nodeos that makes blocks")
             }
             return
         }
-        guard others.count >= node.linkedPeers || beginning.isPatienceOver(now),
+        guard others.count >= node.linkedPeers || activation?.isForced == true || beginning.isPatienceOver(now),
             others.count + 1 >= node.settings.raft.quorum
         else { return }
         let base = places.ids.filter { id in
@@ -48,8 +81,11 @@ extension NodeosAttachment {
                 && others.count { $0.places.contains(id) } + 1 >= node.settings.raft.quorum
         }.max { $0.blockNumber < $1.blockNumber }
         // What the group has committed it does not leave behind.
-        guard let base, base.blockNumber >= state.head?.block.number ?? 0 else { return }
-        if base.blockNumber == state.head?.block.number, base != state.head?.block.id { return }
+        guard let base else { return }
+        if activation?.isForced != true {
+            guard base.blockNumber >= state.head?.block.number ?? 0 else { return }
+            if base.blockNumber == state.head?.block.number, base != state.head?.block.id { return }
+        }
         guard !isFetchingBase else { return }
         isFetchingBase = true
         client.call(.rawBlock(base)).assumeIsolated().whenComplete { [weak self] result in
@@ -60,10 +96,11 @@ extension NodeosAttachment {
                 node.logger.notice("the group begins at block \(base.blockNumber)", metadata: ["id": "\(base.hex)"])
                 if node.replica.need == .base {
                     node.found(.init(chainID: chainID, base: block.bytes))
-                } else if var change = activation {
-                    change.base = block.bytes
+                } else if let begun = activation {
                     activation = nil
-                    node.changeRegion(change)
+                    var change = begun.change
+                    change.base = block.bytes
+                    begun.promise.completeWith(node.changeRegion(change))
                 }
             case .success: break
             case .failure(let error):
@@ -71,6 +108,13 @@ extension NodeosAttachment {
             }
         }
     }
+}
+
+/// A region that is to become active once it is known where the chain is.
+struct Activation {
+    var change: RegionChange
+    var isForced: Bool
+    var promise: EventLoopPromise<ChangeAnswer>
 }
 
 /// What the leader of a group that has to begin has seen of the chain.

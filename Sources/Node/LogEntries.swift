@@ -15,7 +15,7 @@ extension LogEntryDocument {
 
     init(_ outline: EntryOutline) { self.init(outline.entry, size: outline.size) }
 
-    /// - Parameter entry: its payload may be cut to `prefixBytes`, except that of a region's change.
+    /// - Parameter entry: its payload may be cut to `prefixBytes`, except that of a region's change or a record.
     init(_ entry: Entry, size: Int) {
         self.init(index: entry.index, term: entry.term, kind: LogEntryKind(rawValue: entry.kind.name), size: size)
         switch entry.kind {
@@ -32,9 +32,9 @@ extension LogEntryDocument {
         }
     }
 
-    /// A change of the region whose payload was cut says too little.
+    /// A change of the region or a record whose payload was cut says too little.
     static func needsWhole(_ outline: EntryOutline) -> Bool {
-        outline.entry.kind == .region && outline.size > outline.entry.payload.count
+        [.region, .operation].contains(outline.entry.kind) && outline.size > outline.entry.payload.count
     }
 }
 
@@ -69,6 +69,13 @@ extension LogEntryDocument.Operation {
             self.init(
                 event: isOn ? .maintenanceOn : .maintenanceOff, peer: peer.value, at: time(act.at),
                 act: ActDocument(act))
+        case .confirm(_, let act): self.init(event: .confirm, at: time(act.at), act: ActDocument(act))
+        case .switchBegins(let note):
+            self.init(event: .failover, about: note.words, at: time(note.act.at), act: ActDocument(note.act))
+        case .switchEnds(let end):
+            self.init(
+                event: .failover, at: time(end.at), ends: end.id,
+                outcome: "\(end.isDone ? "done" : "rolled back"): \(end.words)")
         }
     }
 }

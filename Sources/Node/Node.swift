@@ -27,6 +27,8 @@ final class Node {
     /// What the other peers said of their nodeos last.
     private(set) var nodeosReports: [PeerID: PeerReport.Nodeos] = [:]
     var groupStatus = GroupStatus()
+    /// nil when no other region is configured.
+    private(set) var beacon: RegionBeacon?
     /// Who may make which call of the API.
     var access: Access
     var certificates = OwnCertificates()
@@ -35,6 +37,8 @@ final class Node {
     var wrongTokens = WrongTokens()
     private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
+    /// Why an edited flag was not followed, last.
+    var flagObjection: ErrorKind?
     /// The flag of the file, not taken in yet.
     var flagToRead: Bool?
     var counters = Counters()
@@ -87,8 +91,13 @@ final class Node {
     /// Before `start`.
     func attach(_ attachment: NodeosAttachment) { self.attachment = attachment }
 
+    /// Before `start`.
+    func attach(_ beacon: RegionBeacon) { self.beacon = beacon }
+
     func start(links: PeerLinks) {
         self.links = links
+        replica.setWallClock(aheadBy: Clock.wallOffset())
+        beacon?.start()
         scheduleWake()
         reportRegularly()
         transactions.start()
@@ -169,6 +178,16 @@ final class Node {
         guard let attachment, let status = attachment.driver?.status else { return nil }
         if attachment.hasSignerTrouble(now) { return .nodeos(.signerFailed) }
         return status.isReadyToProduce ? nil : .nodeos(.notResumed)
+    }
+
+    /// A peer of another region says how that stands.
+    func hear(_ report: RegionReport) {
+        let before = replica.regions.heard[report.name]?.report
+        perform { $0.hear(report, at: $1) }
+        guard let now = replica.regions.heard[report.name]?.report, now.epoch != before?.epoch else { return }
+        let words = "region \(now.name) is \(now.activity)"
+        logger.notice("\(words)", metadata: ["epoch": "\(now.epoch)"])
+        events.emit(.region, words, ["of": .string(now.name), "epoch": .integer(Int64(clamping: now.epoch))])
     }
 
     func found(_ foundation: Replica.Foundation) { perform { $0.found(foundation, at: $1) } }
@@ -395,7 +414,11 @@ final class Node {
     }
 
     func report() {
-        let report = PeerReport(edit: flags.record.edit, nodeos: attachment.flatMap(PeerReport.Nodeos.init)).encoded()
+        replica.setWallClock(aheadBy: Clock.wallOffset())
+        let report = PeerReport(
+            edit: flags.record.edit, nodeos: attachment.flatMap(PeerReport.Nodeos.init),
+            regions: replica.regions.heard.values.map(\.report)
+        ).encoded()
         for peer in settings.raft.others { links?.send(report: report, to: peer) }
         askOthersForTheirStatus()
         links?.flush()
@@ -462,6 +485,7 @@ extension Node: PeerLinksOwner {
         guard let report = PeerReport(encoded: report) else { return }
         flags.report(report.edit, from: peer)
         nodeosReports[peer] = report.nodeos
+        for region in report.regions { hear(region.asHearsay) }
         attachment?.foundGroup(Clock.now())
     }
 

@@ -18,6 +18,9 @@ struct NodeAPI {
     static let maxBlockBytes = 8 << 20
     /// Clients that wait for their transactions each hold one. Fewer where the system lets the process open fewer files.
     static let maxConnections = OpenFiles.limit(below: 4096, others: 512)
+    private static let pathsOfBlocks: Set<String> = [
+        "/v1/prodha/commit_block", "/v1/prodha/region/activate", "/v1/prodha/region/rebase",
+    ]
     /// Longest wait of `wait_block`.
     static let longestWait = Duration.seconds(60)
 
@@ -62,12 +65,13 @@ struct NodeAPI {
         router.on([.POST], "/v1/prodha/check_block", guarded(.reading, api.checkBlock))
         router.on([.POST], "/v1/prodha/commit_block", guarded(.operating, api.commitBlock))
         api.routeOperators(&router)
+        api.routeRegions(&router)
         // Scripts written for EOSIO-Taurus use GET.
         router.on([.GET, .POST], "/v1/producer_ha/take_leadership", guarded(.operating, api.takeLeadership))
         var limits = HTTPLimits()
         limits.maxBodyBytes = { _, path in
             // A block may come as hex within JSON.
-            if path == "/v1/prodha/commit_block" { return 2 * Self.maxBlockBytes + 4096 }
+            if Self.pathsOfBlocks.contains(path) { return 2 * Self.maxBlockBytes + 4096 }
             return TransactionCall.allCases.contains { $0.path == path } ? TransactionCall.longestBody : 64 << 10
         }
         limits.maxConnections = Self.maxConnections
@@ -218,8 +222,15 @@ struct NodeAPI {
             (number, wanted) = (value, nil)
         }
         let asBytes = request.headers.first(name: "accept")?.lowercased().contains("application/octet-stream") ?? false
+        let heard = wanted.flatMap { node.beacon?.block($0) }
         return node.committedBlock(number).map { found in
-            guard let found, wanted == nil || wanted == found.block.id else { return .error(.blockNotFound) }
+            var found = found
+            if wanted != nil, found?.block.id != wanted {
+                found = heard.flatMap { bytes in
+                    (try? BlockHeader(parsingPrefixOf: bytes)).map { (BlockRef($0), bytes) }
+                }
+            }
+            guard let found else { return .error(.blockNotFound) }
             if asBytes {
                 return Response(status: .ok, headers: ["content-type": "application/octet-stream"], body: found.bytes)
             }

@@ -97,14 +97,19 @@ extension Node {
                 quorumSize: settings.raft.quorum, lease: lease),
             peers: settings.peers.filter { $0.id != raft.settings.id.value }.map { other($0, now) },
             production: .init(
-                regionActive: region.activity == .active, epoch: region.epoch, paused: region.isPaused,
+                regionActive: region.activity == .active, state: RegionStanding(region.activity),
+                activatedEpoch: region.activatedEpoch, switch: region.openSwitch.map { SwitchDocument($0) },
+                lastDrill: region.lastDrill.map { .init($0) },
+                superseded: region.superseded.map { .init($0) },
+                epoch: region.epoch, paused: region.isPaused,
                 pause: region.pause.map(ActDocument.init), canProduce: obstacle == nil,
                 reason: obstacle.map { CanProduceReason(rawValue: $0.name) },
                 head: replica.state.head.map {
                     .init(
                         blockNum: $0.block.number, blockID: $0.block.id.hex,
                         committedAt: headAppliedAt.map { UTCInstant(unixMilliseconds: $0) })
-                }), maintenance: maintenanceDocuments, nodeos: attachment?.document, transactions: transactions.document
+                }), maintenance: maintenanceDocuments, regions: otherRegionDocuments, nodeos: attachment?.document,
+            transactions: transactions.document
         )
     }
 

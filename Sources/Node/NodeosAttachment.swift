@@ -40,8 +40,8 @@ final class NodeosAttachment {
     /// Ids of blocks that came in through the p2p gate: they were public before.
     var cameIn = RecentIDs<BlockID>(limit: 4096)
     var beginning = Beginning()
-    /// The region is to be active, by files that a quorum edited.
-    var activation: RegionChange?
+    /// The region is to be active, and where it begins is not known yet.
+    var activation: Activation?
     var isFetchingBase = false
     /// When a signature could not be made, for the first time since one was, and for the last.
     var troubleSeen: (first: Instant, last: Instant)?

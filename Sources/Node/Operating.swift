@@ -144,6 +144,18 @@ extension Node {
             events.emit(
                 .transfer, "leadership is to go to peer \(peer)",
                 act.details.merging(["peer": .integer(Int64(peer.value))]) { _, new in new })
+        case .confirm(_, let act):
+            let words = "no other region is active, an operator says"
+            logger.notice("\(words)", metadata: act.metadata)
+            events.emit(.region, words, act.details)
+        case .switchBegins(let note):
+            let words = "a switch begins: \(note.words)"
+            logger.notice("\(words)", metadata: note.act.metadata)
+            events.emit(.region, words, note.act.details.merging(["switch": .string(note.id)]) { _, new in new })
+        case .switchEnds(let end):
+            let words = "the switch is \(end.isDone ? "done" : "rolled back"): \(end.words)"
+            logger.notice("\(words)", metadata: ["operation": "\(end.id)"])
+            events.emit(.region, words, ["switch": .string(end.id)])
         case .leads, .transferFailed, nil: break
         }
     }

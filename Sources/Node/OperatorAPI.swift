@@ -19,6 +19,12 @@ extension NodeAPI {
         }
         act("/v1/prodha/region/pause") { api.setPaused(true, $0, $1) }
         act("/v1/prodha/region/resume") { api.setPaused(false, $0, $1) }
+        act("/v1/prodha/region/deactivate", api.deactivate)
+        act("/v1/prodha/region/activate", api.activate)
+        act("/v1/prodha/region/rebase", api.rebase)
+        act("/v1/prodha/region/confirm", api.confirm)
+        act("/v1/prodha/region/switch/begin", api.beginSwitch)
+        act("/v1/prodha/region/switch/end", api.endSwitch)
         act("/v1/prodha/maintenance", api.maintenance)
         act("/v1/prodha/transfer", api.transfer)
         router.on(
@@ -26,7 +32,7 @@ extension NodeAPI {
     }
 
     /// The body of a call, and who makes it. An empty body is an empty object.
-    private func read<Body: OperatorRequest>(
+    func read<Body: OperatorRequest>(
         _ request: Request, _ caller: Access.Caller, as: Body.Type
     ) throws(MalformedDocument) -> (Body, OperatorAct) {
         let body = try Body(
@@ -57,28 +63,30 @@ extension NodeAPI {
     }
 
     /// Why this peer cannot say what stands, nor change it; nil when it can.
-    private var notReady: Response? {
+    var notReady: Response? {
         if node.replica.raft.role != .leader { return refused(.notLeader) }
         return node.replica.hasCaughtUp ? nil : refused(.termNotApplied)
     }
 
     /// What was already done under the name that this request has.
-    private func earlier(_ act: OperatorAct) -> History.Item? { node.replica.state.history.item(of: act.operation) }
+    func earlier(_ act: OperatorAct) -> History.Item? { node.replica.state.history.item(of: act.operation) }
 
-    private var leader: [String: JSONValue] { ["leader_id": .integer(node.leaderID)] }
+    var leader: [String: JSONValue] { ["leader_id": .integer(node.leaderID)] }
 
-    private func refused(_ refusal: ChangeRefusal) -> Response {
+    func refused(_ refusal: ChangeRefusal) -> Response {
         switch refusal {
         case .notLeader: .error(.notLeader, details: leader)
         case .termNotApplied: .error(CommitBlockReason.termNotApplied.error, details: leader)
         case .busy: .error(.busy, details: leader)
         case .doesNotFit(.epochChanged(let epoch)):
             .error(.epochChanged, details: ["epoch": .integer(Int64(clamping: epoch))])
+        case .doesNotFit(.switchRunning): .error(.switchRunning, details: node.openSwitchDetails)
+        case .doesNotFit(.noSuchSwitch): .error(.noSuchSwitch, details: node.openSwitchDetails)
         case .doesNotFit(let refusal): .error(.busy, message: "it does not fit any more (\(refusal)); look again")
         }
     }
 
-    private func unknown(_ act: OperatorAct) -> Response {
+    func unknown(_ act: OperatorAct) -> Response {
         let details = leader.merging(["operation": .string(act.operation)]) { _, new in new }
         return .error(
             .outcomeUnknown,
@@ -107,11 +115,17 @@ extension NodeAPI {
         }
         let change = RegionChange(
             expects: region.epoch, epoch: region.epoch + 1, activity: region.activity, isPaused: isPaused, act: act)
+        return self.answer(to: act, node.changeRegion(change))
+    }
+
+    /// The region's state once what was asked for is applied.
+    func answer(to act: OperatorAct, _ outcome: EventLoopFuture<ChangeAnswer>) -> EventLoopFuture<Response> {
         let bound = NIOLoopBound(self, eventLoop: node.eventLoop)
-        return node.changeRegion(change).map { answer in
+        return outcome.map { answer in
             let api = bound.value
             return switch answer {
             case .applied(let index, _): .document(api.node.region(changed: true, index: index))
+            case .refused(.doesNotFit(.changesNothing)): .document(api.node.region(changed: false, index: nil))
             case .refused(let refusal): api.refused(refusal)
             case .leadershipLost: api.unknown(act)
             }
@@ -216,9 +230,10 @@ extension Node {
     func region(changed: Bool, index: LogIndex?) -> RegionDocument {
         let region = replica.state.region
         return RegionDocument(
-            changed: changed, epoch: region.epoch, regionActive: region.activity == .active, paused: region.isPaused,
-            index: index,
-            head: replica.state.head.map { BlockReference(blockNum: $0.block.number, blockID: $0.block.id.hex) })
+            changed: changed, epoch: region.epoch, regionActive: region.activity == .active,
+            state: RegionStanding(region.activity), paused: region.isPaused, activatedEpoch: region.activatedEpoch,
+            index: index, head: replica.state.head.map { BlockReference($0.block.id) },
+            switch: region.openSwitch.map { SwitchDocument($0) })
     }
 
     func maintenance(_ request: MaintenanceRequest, changed: Bool, index: LogIndex?) -> MaintenanceDocument {
@@ -265,6 +280,13 @@ extension ActDocument {
 }
 
 extension HistoryEntry {
+    /// How something ended that takes its time.
+    private mutating func end(_ item: History.Item) {
+        result = item.ending.map { $0.isDone ? .done : .failed } ?? .open
+        outcome = item.ending?.words
+        if let end = item.ending?.at, let at = item.at, end >= at { durationMS = Milliseconds(Double(end - at)) }
+    }
+
     static func entries(of history: History) -> [HistoryEntry] {
         var region: (activity: RegionActivity, isPaused: Bool)?
         return history.items.map { item in
@@ -276,11 +298,7 @@ extension HistoryEntry {
             case .leads(let peer): entry.peer = peer.value
             case .transfer(let peer):
                 (entry.event, entry.peer) = (.transfer, peer.value)
-                entry.result = item.ending.map { $0.isDone ? .done : .failed } ?? .open
-                entry.outcome = item.ending?.words
-                if let end = item.ending?.at, let at = item.at, end >= at {
-                    entry.durationMS = Milliseconds(Double(end - at))
-                }
+                entry.end(item)
             case .maintenance(let peer, let isOn):
                 (entry.event, entry.peer) = (isOn ? .maintenanceOn : .maintenanceOff, peer.value)
             case .region(let activity, let isPaused, let base):
@@ -296,6 +314,10 @@ extension HistoryEntry {
                         }
                 }
                 region = (activity, isPaused)
+            case .confirm: entry.event = .confirm
+            case .switches(let note):
+                (entry.event, entry.about) = (.failover, note.words)
+                entry.end(item)
             }
             return entry
         }

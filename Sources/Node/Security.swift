@@ -15,12 +15,15 @@ struct Security: Sendable {
     var links: TLSContexts?
     /// For the API; nil: plain HTTP.
     var api: APICertificate?
+    /// For asking other regions; nil: plain HTTP.
+    var regions: ClientSecurity?
 
     /// Fails with `TokenFileError` and `TransportError.tlsFiles`.
     init(_ configuration: Configuration) throws {
         access = try Access(configuration)
         links = try configuration.tls.map { try TLSContexts(TLSFiles($0)) }
         api = try configuration.apiTLS.map { try APICertificate($0) }
+        regions = try ClientSecurity.forRegions(of: configuration)
     }
 }
 

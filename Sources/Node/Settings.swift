@@ -20,8 +20,6 @@ struct NodeSettings: Sendable {
     var apiNames: HostNames
     /// The configuration at the start of the process.
     var atStart: Configuration
-    /// Other regions are configured, whose state this peer would have to know before it activates its own.
-    var knowsOtherRegions: Bool
 
     init(
         _ configuration: Configuration, versions: Versions = .current, random: inout some RandomNumberGenerator
@@ -39,6 +37,8 @@ struct NodeSettings: Sendable {
         replica.startsActive = configuration.isActive
         replica.awaitsFoundation = configuration.nodeos.http != nil
         if case .only = configuration.nodeos.producers { replica.producers = .several }
+        replica.otherRegions = configuration.otherRegions.map(\.name)
+        replica.returnGate = configuration.returnGate
         region = configuration.regionName
         peers = configuration.peers
         session = random.next()
@@ -56,7 +56,6 @@ struct NodeSettings: Sendable {
         var names = configuration.apiHostNames + [configuration.apiListen.host]
         if let own = configuration.selfPeer { names += [own.api.host, own.address.host] }
         apiNames = HostNames(names)
-        knowsOtherRegions = configuration.regions.contains { $0.name != configuration.regionName }
     }
 
     /// The peer with this id; there is one for every id that the group knows.
@@ -115,7 +114,6 @@ struct Counters {
     var snapshots: UInt64 = 0
     var snapshotsInstalled: UInt64 = 0
     var requests: UInt64 = 0
-    var flagActivationsRefused: UInt64 = 0
     /// From nodeos's signing request to its answer.
     var signingTime = Histogram(bounds: [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25])
     /// Time from handing a block in to its commit, for the blocks that this peer committed as leader.

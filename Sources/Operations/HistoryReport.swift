@@ -112,6 +112,8 @@ extension HistoryEntry {
         case .active: return "active" + (base.map { " from block \($0)" } ?? "")
         case .standby: return "standby"
         case .activating: return "activating"
+        case .confirm: return "confirmed"
+        case .failover: return "switch" + (about.map { " \(printable($0))" } ?? "")
         case .unknown(let text): return printable(text, limit: 40)
         }
     }

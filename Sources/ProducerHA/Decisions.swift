@@ -13,6 +13,10 @@ public enum ProductionObstacle: Hashable, Sendable {
     case termNotApplied
     case regionStandby
     case regionPaused
+    /// It was silent for long, and whether another region has gone on is not known.
+    case regionUnconfirmed
+    /// Another region is active too.
+    case regionsInConflict
     /// Leadership is being handed over.
     case draining
     case shuttingDown
@@ -28,6 +32,8 @@ public enum ProductionObstacle: Hashable, Sendable {
         case .termNotApplied: "term_not_applied"
         case .regionStandby: "region_standby"
         case .regionPaused: "region_paused"
+        case .regionUnconfirmed: "region_unconfirmed"
+        case .regionsInConflict: "regions_in_conflict"
         case .draining: "draining"
         case .shuttingDown: "shutting_down"
         }

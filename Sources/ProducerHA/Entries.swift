@@ -110,10 +110,17 @@ public struct RegionChange: Hashable, Sendable {
     public var base: [UInt8]?
     /// Who asked for it; nil for what a group does by itself.
     public var act: OperatorAct?
+    /// The switch that it is a step of: refused unless that one is open.
+    public var switchID: String?
+    /// It counts although it asks for what stands: then only the epoch grows. What was asked for with the epoch before is
+    /// refused from then on; an active region is active anew.
+    public var renews = false
+    /// The region that has gone on without this one.
+    public var superseder: RegionReport?
 
     public init(
         expects: UInt64, epoch: UInt64, activity: RegionActivity, isPaused: Bool, base: [UInt8]? = nil,
-        act: OperatorAct? = nil
+        act: OperatorAct? = nil, switchID: String? = nil, renews: Bool = false, superseder: RegionReport? = nil
     ) {
         self.expects = expects
         self.epoch = epoch
@@ -121,42 +128,59 @@ public struct RegionChange: Hashable, Sendable {
         self.isPaused = isPaused
         self.base = base
         self.act = act
+        self.switchID = switchID
+        self.renews = renews
+        self.superseder = superseder
     }
 
     public func encoded() -> [UInt8] {
         var out = Encoder()
-        // Version 1 said nothing of operators.
-        out.byte(act == nil ? 1 : 2)
+        // Version 1 said nothing of operators, version 2 nothing of other regions.
+        let version: UInt8 = switchID != nil || renews || superseder != nil ? 3 : act != nil ? 2 : 1
+        out.byte(version)
         out.number(expects)
         out.number(epoch)
         out.byte(activity.rawValue)
         out.byte(isPaused ? 1 : 0)
         out.byte(base == nil ? 0 : 1)
         if let base { out.bytes(base) }
+        if version > 2 {
+            out.byte(
+                (act == nil ? 0 : 1) | (switchID == nil ? 0 : 2) | (renews ? 4 : 0) | (superseder == nil ? 0 : 8))
+        }
         if let act { out.act(act) }
+        if let switchID { out.text(switchID) }
+        if let superseder { out.report(superseder) }
         return out.data
     }
 
     public init?(encoded: [UInt8]) {
         var input = Decoder(encoded)
-        guard let version = input.byte(), (1...2).contains(version), let expects = input.number(),
+        guard let version = input.byte(), (1...3).contains(version), let expects = input.number(),
             let epoch = input.number(), let raw = input.byte(),
             let activity = RegionActivity(rawValue: raw), let paused = input.byte(), paused <= 1,
             let hasBase = input.byte(), hasBase <= 1
         else { return nil }
-        var base: [UInt8]?
+        self.init(expects: expects, epoch: epoch, activity: activity, isPaused: paused == 1)
         if hasBase == 1 {
             guard let bytes = input.bytes() else { return nil }
             base = bytes
         }
-        var act: OperatorAct?
-        if version == 2 {
+        guard let has = version > 2 ? input.byte() : version - 1, has < 16 else { return nil }
+        if has & 1 != 0 {
             guard let found = input.act() else { return nil }
             act = found
         }
+        if has & 2 != 0 {
+            guard let id = input.text() else { return nil }
+            switchID = id
+        }
+        renews = has & 4 != 0
+        if has & 8 != 0 {
+            guard let report = input.report() else { return nil }
+            superseder = report
+        }
         guard input.isAtEnd else { return nil }
-        self.init(
-            expects: expects, epoch: epoch, activity: activity, isPaused: paused == 1, base: base, act: act)
     }
 }
 

@@ -32,10 +32,36 @@ public struct RegionState: Hashable, Sendable {
     public var epoch: UInt64 = 0
     public var activity = RegionActivity.standby
     public var isPaused = false
-    /// The number of the block that the region went on from, when a change named one.
-    public var baseNumber: UInt32?
+    /// The epoch at which it became active last; 0: it never was. Of two regions that with the higher one is right.
+    public var activatedEpoch: UInt64 = 0
+    /// The block that the region went on from, when a change named one.
+    public var base: BlockID?
     /// Who paused it; nil while it is not paused, and where nobody knows.
     public var pause: OperatorAct?
+    /// The entry by which an operator, or the files of a quorum, said that no other region is active; 0: none did.
+    public var confirmedAt: LogIndex = 0
+    /// A switch that has begun and not ended.
+    public var openSwitch: SwitchNote?
+    /// Another region has gone on without this one, which has not been active since.
+    public var superseded: Superseded?
+    public var lastDrill: Drill?
+
+    /// How another region overtook this one.
+    public struct Superseded: Hashable, Sendable {
+        public var by: RegionReport
+        /// The last block of this region then.
+        public var head: BlockID?
+        /// By the clock of the peer that wrote it, in milliseconds since 1970.
+        public var at: Int64
+    }
+
+    /// A rehearsal that was done.
+    public struct Drill: Hashable, Sendable {
+        /// When it ended, by the clock of the peer that wrote it, in milliseconds since 1970.
+        public var at: Int64
+        /// Between the last block of one region and the first of the other, in milliseconds.
+        public var gapMS: Int64?
+    }
 }
 
 /// Why an entry changed nothing.
@@ -53,6 +79,10 @@ public enum Refusal: Hashable, Sendable {
     case alreadySet
     /// More than `GroupState.mostInMaintenance`.
     case tooMany
+    /// Another switch is open.
+    case switchRunning
+    /// The switch that it is a step of is not open.
+    case noSuchSwitch
     case malformed
     /// Of a kind that this version does not know, or does not use.
     case unknownKind
@@ -134,25 +164,37 @@ public struct GroupState: Hashable, Sendable {
     }
 
     private mutating func apply(_ change: RegionChange, _ entry: Entry) -> Applied {
+        if let id = change.switchID, id != region.openSwitch?.id { return .refused(.noSuchSwitch) }
         guard change.expects == region.epoch, change.epoch > region.epoch else {
             return .refused(.epochChanged(region.epoch))
         }
         let changesHead = change.base.map { $0 != head?.bytes } ?? false
         let isNew = region.epoch == 0
-        guard isNew || changesHead || change.activity != region.activity || change.isPaused != region.isPaused else {
-            return .refused(.changesNothing)
-        }
+        guard
+            isNew || changesHead || change.renews || change.activity != region.activity
+                || change.isPaused != region.isPaused
+        else { return .refused(.changesNothing) }
+        let ownHead = head?.block.id
         if let base = change.base {
             guard let header = try? BlockHeader(parsingPrefixOf: base) else { return .refused(.malformed) }
             head = Head(block: BlockRef(header), bytes: base, index: entry.index, term: entry.term)
-            region.baseNumber = header.number
+            region.base = header.id
         }
         if change.isPaused != region.isPaused { region.pause = change.isPaused ? change.act : nil }
+        if change.activity == .active, region.activity != .active || change.renews {
+            region.activatedEpoch = change.epoch
+            region.superseded = nil
+            // What a new group begins with by its file is nobody's word on other regions.
+            if !isNew { region.confirmedAt = entry.index }
+        }
+        if let superseder = change.superseder {
+            region.superseded = .init(by: superseder, head: ownHead, at: change.act?.at ?? 0)
+        }
         region.epoch = change.epoch
         region.activity = change.activity
         region.isPaused = change.isPaused
         let event = History.Event.region(
-            change.activity, isPaused: change.isPaused, base: change.base == nil ? nil : region.baseNumber)
+            change.activity, isPaused: change.isPaused, base: change.base == nil ? nil : region.base?.blockNumber)
         note(event, entry, act: change.act, at: change.act?.at)
         return .accepted
     }
@@ -163,12 +205,29 @@ public struct GroupState: Hashable, Sendable {
         case .transfer(let peer, let act): note(.transfer(to: peer), entry, act: act, at: act.at)
         case .transferFailed(let operation, let why, let at):
             let ending = History.Ending(isDone: false, words: why, at: at, term: entry.term)
-            guard history.endTransfer(operation, with: ending) else { return .refused(.changesNothing) }
+            guard history.end(operation, with: ending) else { return .refused(.changesNothing) }
         case .maintenance(let peer, let isOn, let act):
             guard (maintenance[peer] != nil) != isOn else { return .refused(.changesNothing) }
             guard !isOn || maintenance.count < Self.mostInMaintenance else { return .refused(.tooMany) }
             maintenance[peer] = isOn ? act : nil
             note(.maintenance(peer, isOn: isOn), entry, act: act, at: act.at)
+        case .confirm(let expects, let act):
+            guard expects == region.epoch else { return .refused(.epochChanged(region.epoch)) }
+            region.confirmedAt = entry.index
+            note(.confirm, entry, act: act, at: act.at)
+        case .switchBegins(let note):
+            if let open = region.openSwitch {
+                return .refused(open.id == note.id ? .changesNothing : .switchRunning)
+            }
+            region.openSwitch = note
+            self.note(.switches(note), entry, act: note.act, at: note.act.at)
+        case .switchEnds(let end):
+            guard let open = region.openSwitch, open.id == end.id else { return .refused(.noSuchSwitch) }
+            region.openSwitch = nil
+            if open.kind == .drill, end.isDone { region.lastDrill = .init(at: end.at, gapMS: end.gapMS) }
+            let ending = History.Ending(isDone: end.isDone, words: end.words, at: end.at, term: entry.term)
+            // Nothing to be ended when it has left the history since.
+            _ = history.end(open.act.operation, with: ending)
         }
         return .accepted
     }
@@ -181,7 +240,7 @@ public struct GroupState: Hashable, Sendable {
 
     // MARK: - Snapshots
 
-    private static let snapshotVersion: UInt8 = 3
+    private static let snapshotVersion: UInt8 = 4
 
     public func snapshot() -> Snapshot {
         var out = Encoder()
@@ -192,7 +251,9 @@ public struct GroupState: Hashable, Sendable {
         out.number(region.epoch)
         out.byte(region.activity.rawValue)
         out.byte(region.isPaused ? 1 : 0)
-        out.number(region.baseNumber.map { UInt64($0) + 1 } ?? 0)
+        out.optional(region.base)
+        out.number(region.activatedEpoch)
+        out.number(region.confirmedAt)
         out.number(UInt64(refused.count))
         for index in refused { out.number(index) }
         out.byte(head == nil ? 0 : 1)
@@ -203,6 +264,18 @@ public struct GroupState: Hashable, Sendable {
         }
         out.byte(region.pause == nil ? 0 : 1)
         if let pause = region.pause { out.act(pause) }
+        out.byte(
+            (region.openSwitch == nil ? 0 : 1) | (region.superseded == nil ? 0 : 2) | (region.lastDrill == nil ? 0 : 4))
+        if let note = region.openSwitch { out.note(note) }
+        if let superseded = region.superseded {
+            out.report(superseded.by)
+            out.optional(superseded.head)
+            out.time(superseded.at)
+        }
+        if let drill = region.lastDrill {
+            out.time(drill.at)
+            out.optional(drill.gapMS)
+        }
         out.number(UInt64(maintenance.count))
         // In order, so that equal states make equal bytes.
         for (peer, act) in maintenance.sorted(by: { $0.key < $1.key }) {
@@ -216,13 +289,12 @@ public struct GroupState: Hashable, Sendable {
     /// nil when the bytes are no snapshot of a version that this one knows.
     public init?(_ snapshot: Snapshot) {
         var input = Decoder(snapshot.state)
-        // Version 1 knew no chain, version 2 nothing of operators.
-        guard let version = input.byte(), (1...Self.snapshotVersion).contains(version), let group = input.bytes(),
+        // Version 3 knew nothing of other regions.
+        guard let version = input.byte(), (3...Self.snapshotVersion).contains(version), let group = input.bytes(),
+            group.isEmpty || group.count == 16,
             let rawProducers = input.byte(), let producers = ChainProducers(rawValue: rawProducers),
-            let chain = version > 1 ? input.bytes() : [], chain.isEmpty || chain.count == 32,
-            let epoch = input.number(),
-            let rawActivity = input.byte(), let activity = RegionActivity(rawValue: rawActivity),
-            let paused = input.byte(), paused <= 1, let base = input.number(), base <= UInt64(UInt32.max) + 1,
+            let chain = input.bytes(), chain.isEmpty || chain.count == 32,
+            let region = input.regionOfSnapshot(version),
             let count = input.number(), count <= UInt64(Self.refusedKept)
         else { return nil }
         for _ in 0..<count {
@@ -236,35 +308,63 @@ public struct GroupState: Hashable, Sendable {
             else { return nil }
             head = Head(block: BlockRef(header), bytes: bytes, index: index, term: term)
         }
-        var pause: OperatorAct?
-        if version > 2 {
-            guard let hasPause = input.byte(), hasPause <= 1 else { return nil }
-            if hasPause == 1 {
-                guard let act = input.act() else { return nil }
-                pause = act
-            }
-            guard let inMaintenance = input.number(), inMaintenance <= UInt64(Self.mostInMaintenance) else {
-                return nil
-            }
-            var last: PeerID?
-            for _ in 0..<inMaintenance {
-                guard let peer = input.peer(), last.map({ $0 < peer }) ?? true, let act = input.act() else {
-                    return nil
-                }
-                maintenance[peer] = act
-                last = peer
-            }
-            guard let history = input.history() else { return nil }
-            self.history = history
+        guard let more = input.restOfRegion(region, version) else { return nil }
+        self.region = more
+        guard let inMaintenance = input.number(), inMaintenance <= UInt64(Self.mostInMaintenance) else { return nil }
+        var last: PeerID?
+        for _ in 0..<inMaintenance {
+            guard let peer = input.peer(), last.map({ $0 < peer }) ?? true, let act = input.act() else { return nil }
+            maintenance[peer] = act
+            last = peer
         }
-        guard input.isAtEnd, group.isEmpty || group.count == 16 else { return nil }
+        guard let history = input.history(), input.isAtEnd else { return nil }
+        self.history = history
         index = snapshot.index
         term = snapshot.term
         groupID = GroupID(bytes: group)
         self.producers = producers
         chainID = Checksum256(chain)
-        region = RegionState(
-            epoch: epoch, activity: activity, isPaused: paused == 1, baseNumber: base > 0 ? UInt32(base - 1) : nil,
-            pause: pause)
+    }
+}
+
+extension Decoder {
+    fileprivate mutating func regionOfSnapshot(_ version: UInt8) -> RegionState? {
+        guard let epoch = number(), let activity = byte().flatMap(RegionActivity.init(rawValue:)),
+            let paused = byte(), paused <= 1
+        else { return nil }
+        guard version > 3 else {
+            guard number() != nil else { return nil }
+            return RegionState(
+                epoch: epoch, activity: activity, isPaused: paused == 1,
+                activatedEpoch: activity == .active ? epoch : 0)
+        }
+        guard let base = optionalID(), let activated = number(), let confirmed = number() else { return nil }
+        return RegionState(
+            epoch: epoch, activity: activity, isPaused: paused == 1, activatedEpoch: activated, base: base.value,
+            confirmedAt: confirmed)
+    }
+
+    fileprivate mutating func restOfRegion(_ region: RegionState, _ version: UInt8) -> RegionState? {
+        var region = region
+        guard let hasPause = byte(), hasPause <= 1 else { return nil }
+        if hasPause == 1 {
+            guard let act = act() else { return nil }
+            region.pause = act
+        }
+        guard version > 3 else { return region }
+        guard let has = byte(), has < 8 else { return nil }
+        if has & 1 != 0 {
+            guard let note = note() else { return nil }
+            region.openSwitch = note
+        }
+        if has & 2 != 0 {
+            guard let report = report(), let head = optionalID(), let at = time() else { return nil }
+            region.superseded = .init(by: report, head: head.value, at: at)
+        }
+        if has & 4 != 0 {
+            guard let at = time(), let gap = optional() else { return nil }
+            region.lastDrill = .init(at: at, gapMS: gap.value)
+        }
+        return region
     }
 }

@@ -11,6 +11,9 @@ public struct History: Hashable, Sendable {
         case maintenance(PeerID, isOn: Bool)
         /// `base`: the block that the region goes on from, when the change named one.
         case region(RegionActivity, isPaused: Bool, base: UInt32?)
+        case confirm
+        /// A switch between regions, from its beginning to its end.
+        case switches(SwitchNote)
     }
 
     /// How something ended that takes its time.
@@ -72,12 +75,14 @@ public struct History: Hashable, Sendable {
         }
     }
 
-    /// False when there is no such transfer, or it has ended.
-    mutating func endTransfer(_ operation: String, with ending: Ending) -> Bool {
+    /// False when there is nothing of that name that takes its time, or it has ended.
+    mutating func end(_ operation: String, with ending: Ending) -> Bool {
         guard
             let at = items.lastIndex(where: { item in
-                guard case .transfer = item.event else { return false }
-                return item.act?.operation == operation && item.ending == nil
+                switch item.event {
+                case .transfer, .switches: item.act?.operation == operation && item.ending == nil
+                case .leads, .maintenance, .region, .confirm: false
+                }
             })
         else { return false }
         items[at].ending = ending
@@ -116,6 +121,10 @@ extension Encoder {
             byte(activity.rawValue)
             byte(isPaused ? 1 : 0)
             number(base.map { UInt64($0) + 1 } ?? 0)
+        case .confirm: byte(6)
+        case .switches(let note):
+            byte(7)
+            self.note(note)
         }
         byte((item.act == nil ? 0 : 1) | (item.at == nil ? 0 : 2) | (item.ending == nil ? 0 : 4))
         if let act = item.act { self.act(act) }
@@ -173,6 +182,8 @@ extension Decoder {
                 let base = number(), base <= UInt64(UInt32.max) + 1
             else { return nil }
             return .region(activity, isPaused: paused == 1, base: base > 0 ? UInt32(base - 1) : nil)
+        case 6: return .confirm
+        case 7: return note().map { .switches($0) }
         default: return nil
         }
     }

@@ -49,14 +49,17 @@ public enum Record: Hashable, Sendable {
     case transferFailed(operation: String, why: String, at: Int64)
     /// A peer is to take no leadership while another one can, or to take part as before.
     case maintenance(PeerID, isOn: Bool, OperatorAct)
+    /// An operator's word that no other region is active; refused unless `expects` is the region's epoch.
+    case confirm(expects: UInt64, OperatorAct)
+    /// A switch between regions begins, and no other may until it has ended.
+    case switchBegins(SwitchNote)
+    case switchEnds(SwitchEnd)
 }
 
 extension Record {
-    var isMaintenance: Bool { if case .maintenance = self { true } else { false } }
-
     private enum Tag: UInt8 {
         case leads = 1
-        case transfer, transferFailed, maintenance
+        case transfer, transferFailed, maintenance, confirm, switchBegins, switchEnds
     }
 
     private static let version: UInt8 = 1
@@ -83,6 +86,20 @@ extension Record {
             out.peer(peer)
             out.byte(isOn ? 1 : 0)
             out.act(act)
+        case .confirm(let expects, let act):
+            out.byte(Tag.confirm.rawValue)
+            out.number(expects)
+            out.act(act)
+        case .switchBegins(let note):
+            out.byte(Tag.switchBegins.rawValue)
+            out.note(note)
+        case .switchEnds(let end):
+            out.byte(Tag.switchEnds.rawValue)
+            out.text(end.id)
+            out.byte(end.isDone ? 1 : 0)
+            out.text(end.words)
+            out.optional(end.gapMS)
+            out.time(end.at)
         }
         return out.data
     }
@@ -103,6 +120,17 @@ extension Record {
         case .maintenance:
             guard let peer = input.peer(), let isOn = input.byte(), isOn <= 1, let act = input.act() else { return nil }
             self = .maintenance(peer, isOn: isOn == 1, act)
+        case .confirm:
+            guard let expects = input.number(), let act = input.act() else { return nil }
+            self = .confirm(expects: expects, act)
+        case .switchBegins:
+            guard let note = input.note() else { return nil }
+            self = .switchBegins(note)
+        case .switchEnds:
+            guard let id = input.text(), let isDone = input.byte(), isDone <= 1, let words = input.text(),
+                let gap = input.optional(), let at = input.time()
+            else { return nil }
+            self = .switchEnds(SwitchEnd(id: id, isDone: isDone == 1, words: words, gapMS: gap.value, at: at))
         }
         guard input.isAtEnd else { return nil }
     }

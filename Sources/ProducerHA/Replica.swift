@@ -75,6 +75,10 @@ public struct Replica: Sendable {
         public var producers = ChainProducers.sole
         /// A new group waits for `found`: a nodeos has to say where its chain is.
         public var awaitsFoundation = false
+        /// Names of the other regions.
+        public var otherRegions: [String] = []
+        /// As in `RegionWatch`.
+        public var returnGate: Duration?
 
         public init(newGroupID: GroupID) { self.newGroupID = newGroupID }
     }
@@ -83,6 +87,8 @@ public struct Replica: Sendable {
     public private(set) var state: GroupState
     public private(set) var blocks: BlockIndex
     public let options: Options
+    /// What was heard of the other regions.
+    public private(set) var regions: RegionWatch
     /// No leadership and no production any more: the process is about to end.
     public private(set) var isShuttingDown = false
 
@@ -121,6 +127,7 @@ public struct Replica: Sendable {
         self.blocks = blocks
         self.lastSnapshot = lastSnapshot
         self.options = options
+        regions = RegionWatch(others: options.otherRegions, returnGate: options.returnGate)
         standAsideIfInMaintenance()
     }
 
@@ -138,6 +145,7 @@ public struct Replica: Sendable {
         case .standby, .activating: return state.region.epoch == 0 ? .termNotApplied : .regionStandby
         case .active: if state.region.isPaused { return .regionPaused }
         }
+        if let obstacle = regions.obstacle(state.region, term: raft.term) { return obstacle }
         switch raft.lease(at: now) {
         case .held: break
         case .notLeader: return .noLeader
@@ -167,6 +175,50 @@ public struct Replica: Sendable {
         default: drive(event, at: now)
         }
         return takeActions()
+    }
+
+    /// A peer of another region says how that stands.
+    public mutating func hear(_ report: RegionReport, at now: Instant) -> [Action] {
+        regions.hear(report, at: now)
+        followOtherRegions(at: now)
+        return takeActions()
+    }
+
+    /// - Parameter offset: by how much the time of day, in milliseconds since 1970, is ahead of the clock of `Instant`.
+    public mutating func setWallClock(aheadBy offset: Int64) { regions.wallClockOffset = offset }
+
+    /// What this peer says of its region to those of others; nil before its group has begun.
+    public func regionReport(named name: String, at now: Instant) -> RegionReport? {
+        let region = state.region
+        guard region.epoch > 0 else { return nil }
+        return RegionReport(
+            name: name, epoch: region.epoch, activity: region.activity, activatedEpoch: region.activatedEpoch,
+            isCurrent: isCurrent(at: now), head: state.head?.block.id, base: region.base)
+    }
+
+    /// What it knows of its group is how that stands, or stood a moment ago.
+    public func isCurrent(at now: Instant) -> Bool {
+        guard hasCaughtUp else { return false }
+        guard raft.role == .leader else { return true }
+        if case .held = raft.lease(at: now) { return true }
+        return false
+    }
+
+    /// A leader whose active region was overtaken makes it standby.
+    private mutating func followOtherRegions(at now: Instant) {
+        regions.look(state, term: raft.term, at: now)
+        guard !regions.others.isEmpty, raft.role == .leader, let region = proposed?.region,
+            let superseder = regions.superseder(of: region)
+        else { return }
+        let wall = now.nanoseconds / 1_000_000 + (regions.wallClockOffset ?? 0)
+        let change = RegionChange(
+            expects: region.epoch, epoch: region.epoch + 1, activity: .standby, isPaused: region.isPaused,
+            act: OperatorAct(
+                operation: "fence-\(superseder.name)-\(superseder.activatedEpoch)", who: "prodha",
+                from: "region \(superseder.name)",
+                reason: "\(superseder.name) became active with epoch \(superseder.activatedEpoch)", at: wall),
+            superseder: superseder)
+        _ = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
     }
 
     /// It takes no leadership while another peer can, as far as is known here.
@@ -202,7 +254,12 @@ public struct Replica: Sendable {
             isUnderWay = next.region != state.region
         case .record(let record):
             proposal = Proposal(kind: .operation, payload: record.encoded())
-            isUnderWay = record.isMaintenance && next.maintenance != state.maintenance
+            isUnderWay =
+                switch record {
+                case .maintenance: next.maintenance != state.maintenance
+                case .confirm, .switchBegins, .switchEnds: next.region != state.region
+                case .leads, .transfer, .transferFailed: false
+                }
         }
         // That nothing would change is only true once the other change is committed.
         if isUnderWay { return .busy }
@@ -296,7 +353,9 @@ public struct Replica: Sendable {
         case nil: break
         case .conflictsWithHead: return .refused(.conflictsWithHead)
         case .stale: return .refused(.conflictsWithHead)
-        case .unlinkable, .epochChanged, .changesNothing, .alreadySet, .tooMany, .malformed, .unknownKind:
+        case .unlinkable, .epochChanged, .changesNothing, .alreadySet, .tooMany, .switchRunning, .noSuchSwitch,
+            .malformed,
+            .unknownKind:
             return .refused(.unlinkable)
         }
         guard raft.acceptsProposals else { return .refused(.overloaded) }
@@ -351,7 +410,9 @@ public struct Replica: Sendable {
             case .lostLeadership(let term, let reason):
                 stopProposing()
                 actions.append(.note(.lostLeadership(term: term, reason)))
-            case .becameLeader(let term): actions.append(.note(.becameLeader(term: term)))
+            case .becameLeader(let term):
+                regions.beginLeading(term, at: now)
+                actions.append(.note(.becameLeader(term: term)))
             case .leaderChanged(let peer, let term): actions.append(.note(.leaderChanged(peer, term: term)))
             case .leaseAcquired(let term): actions.append(.note(.leaseAcquired(term: term)))
             case .transferEnded(let peer, let outcome): actions.append(.note(.transferEnded(to: peer, outcome)))
@@ -361,6 +422,7 @@ public struct Replica: Sendable {
             }
         }
         foundGroupIfNew(at: now)
+        followOtherRegions(at: now)
         if raft.newcomerAwaitsEntry { _ = propose(Proposal(kind: .noop), at: now) }
         keepSnapshotIfDue(at: now)
     }

@@ -1,0 +1,370 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import API
+import Antelope
+import HTTP
+import NIOCore
+import ProducerHA
+import Raft
+import Transactions
+
+// The calls about whole regions: what other regions and the switch between them ask for.
+
+extension NodeAPI {
+    func routeRegions(_ router: inout Router) {
+        let api = self
+        // The peers of other regions ask once a second, and have no token of this one.
+        router.on([.GET, .POST], "/v1/prodha/region", guarded(.nothing) { _ in api.answer(api.regionReport()) })
+        router.on([.GET, .POST], "/v1/prodha/loss", guarded(.reading) { _ in api.node.loss().map { .document($0) } })
+    }
+
+    private func regionReport() -> Response {
+        guard let report = node.regionReportDocument() else {
+            return .error(.busy, message: "the group has not begun yet")
+        }
+        return .document(report)
+    }
+
+    // MARK: - Changes of the region's state
+
+    func deactivate(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
+        change(request, caller) { api, body, change, act throws(Objection) in
+            switch body.state {
+            case nil, .standby?: change.activity = .standby
+            case .activating?: change.activity = .activating
+            case .active?, .unknown?: throw .malformed("state is standby or activating")
+            }
+            return api.answer(to: act, api.node.changeRegion(change))
+        }
+    }
+
+    func activate(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
+        change(request, caller) { api, body, change, act throws(Objection) in
+            let isForced = body.force ?? false
+            change.activity = .active
+            // A step of a switch comes after the other region has stopped: what was heard of that may be a second old.
+            if body.switch == nil, !isForced, let refusal = api.node.objectionToActivation() {
+                throw .refused(refusal.kind, refusal.why)
+            }
+            try api.takeBase(body, into: &change, isForced: isForced)
+            // A switch back goes on from the region's own head. Else, beside nodeos, it begins where the chain is.
+            if change.base == nil, body.switch == nil || isForced, let attachment = api.node.attachment {
+                return api.answer(to: act, attachment.begin(with: change, isForced: isForced))
+            }
+            return api.answer(to: act, api.node.changeRegion(change))
+        }
+    }
+
+    /// Another block becomes the head, whatever was committed.
+    func rebase(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
+        change(request, caller) { api, body, change, act throws(Objection) in
+            try api.takeBase(body, into: &change, isForced: true)
+            guard change.base != nil else { throw .malformed("base is missing: the block that is to be the head") }
+            return api.answer(to: act, api.node.changeRegion(change))
+        }
+    }
+
+    /// Why a change was refused before it was proposed.
+    private enum Objection: Error {
+        case malformed(String)
+        case refused(ErrorKind, String)
+    }
+
+    /// Reads what every change of the region's state says, and carries it out: `make` gets a change that asks for what stands,
+    /// with the next epoch.
+    private func change(
+        _ request: Request, _ caller: Access.Caller,
+        _ make: (NodeAPI, RegionRequest, inout RegionChange, OperatorAct) throws(Objection) -> EventLoopFuture<Response>
+    ) -> EventLoopFuture<Response> {
+        let body: RegionRequest
+        let act: OperatorAct
+        do { (body, act) = try read(request, caller, as: RegionRequest.self) } catch { return malformed("\(error)") }
+        let region = node.replica.state.region
+        if let notReady { return answer(notReady) }
+        if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
+        if let id = body.switch, id != region.openSwitch?.id {
+            return answer(refused(.doesNotFit(.noSuchSwitch)))
+        }
+        if let expects = body.expects, expects != region.epoch {
+            return answer(refused(.doesNotFit(.epochChanged(region.epoch))))
+        }
+        guard region.epoch > 0 else {
+            return answer(.error(.busy, message: "the group has not begun yet", details: leader))
+        }
+        let epoch = body.epoch ?? region.epoch + 1
+        guard epoch > region.epoch else {
+            return malformed("epoch is not above \(region.epoch), which stands")
+        }
+        var change = RegionChange(
+            expects: region.epoch, epoch: epoch, activity: region.activity, isPaused: region.isPaused, act: act,
+            switchID: body.switch, renews: body.renew ?? false)
+        do throws(Objection) {
+            return try make(self, body, &change, act)
+        } catch {
+            switch error {
+            case .malformed(let what): return malformed(what)
+            case .refused(let kind, let why): return answer(.error(kind, message: why, details: leader))
+            }
+        }
+    }
+
+    private func takeBase(
+        _ body: RegionRequest, into change: inout RegionChange, isForced: Bool
+    ) throws(Objection) {
+        guard let hex = body.base else { return }
+        guard let bytes = try? Hex.decode(hex), bytes.count <= Self.maxBlockBytes else {
+            throw .malformed("base is not a block in hex of at most \(Self.maxBlockBytes) bytes")
+        }
+        let header: BlockHeader
+        do { header = try SignedBlock(parsing: bytes).header } catch {
+            throw .refused(.malformedBlock, "base is no packed block: \(error)")
+        }
+        if let head = node.replica.state.head?.block, !isForced,
+            header.number < head.number || header.number == head.number && header.id != head.id
+        {
+            throw .refused(
+                .baseRefused,
+                "block \(header.number), \(header.id.hex), is not on top of this region's last block, \(head.number), "
+                    + "\(head.id.hex): see which of the two is the chain's; only a forced switch or a rebase goes back")
+        }
+        change.base = bytes
+    }
+
+    // MARK: - An operator's word, and the switch
+
+    func confirm(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
+        let body: RegionRequest
+        let act: OperatorAct
+        do { (body, act) = try read(request, caller, as: RegionRequest.self) } catch { return malformed("\(error)") }
+        if let notReady { return answer(notReady) }
+        if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
+        let epoch = body.expects ?? node.replica.state.region.epoch
+        return answer(to: act, node.change(.record(.confirm(expects: epoch, act))))
+    }
+
+    func beginSwitch(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
+        let body: SwitchBeginRequest
+        let act: OperatorAct
+        do { (body, act) = try read(request, caller, as: SwitchBeginRequest.self) } catch {
+            return malformed("\(error)")
+        }
+        let names = [("id", body.id), ("from", body.from), ("to", body.to)]
+        for (name, text) in names
+        where text.utf8.count > OperatorAct.longestName || text.unicodeScalars.contains(where: \.breaksLines) {
+            return malformed("\(name) is one line of at most \(OperatorAct.longestName) bytes")
+        }
+        guard !body.id.isEmpty, !body.to.isEmpty else { return malformed("id and to must not be empty") }
+        guard let kind = SwitchKind(body.kind) else { return malformed("kind is planned, forced or drill") }
+        if let notReady { return answer(notReady) }
+        let region = node.replica.state.region
+        if region.openSwitch?.id == body.id { return answer(.document(node.region(changed: false, index: nil))) }
+        // One that has ended does not begin again.
+        if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
+        let own = node.settings.region == body.from ? body.fromExpects : body.toExpects
+        guard own == region.epoch else { return answer(refused(.doesNotFit(.epochChanged(region.epoch)))) }
+        let note = SwitchNote(
+            id: body.id, kind: kind, from: body.from, to: body.to, fromExpects: body.fromExpects,
+            toExpects: body.toExpects, act: act)
+        return answer(to: act, node.change(.record(.switchBegins(note))))
+    }
+
+    func endSwitch(_ request: Request, _ caller: Access.Caller) -> EventLoopFuture<Response> {
+        let body: SwitchEndRequest
+        let act: OperatorAct
+        do { (body, act) = try read(request, caller, as: SwitchEndRequest.self) } catch { return malformed("\(error)") }
+        guard body.words.utf8.count <= OperatorAct.longestReason,
+            !body.words.unicodeScalars.contains(where: \.breaksLines)
+        else { return malformed("words are one line of at most \(OperatorAct.longestReason) bytes") }
+        let isDone: Bool
+        switch body.result {
+        case .done: isDone = true
+        case .rolledBack: isDone = false
+        case .unknown: return malformed("result is done or rolled_back")
+        }
+        if let notReady { return answer(notReady) }
+        // It may have been ended before.
+        guard node.replica.state.region.openSwitch?.id == body.id else {
+            return answer(.document(node.region(changed: false, index: nil)))
+        }
+        let end = SwitchEnd(
+            id: body.id, isDone: isDone, words: body.words, gapMS: body.gapMS.map { Int64($0) }, at: act.at)
+        return answer(to: act, node.change(.record(.switchEnds(end))))
+    }
+}
+
+extension Node {
+    var openSwitchDetails: [String: JSONValue] {
+        guard let note = replica.state.region.openSwitch else { return [:] }
+        return [
+            "switch": .string(note.id), "from": .string(note.from), "to": .string(note.to),
+            "who": .string(note.act.who),
+            "began_at": .string(UTCInstant(unixMilliseconds: note.act.at).description),
+        ]
+    }
+
+    func regionReportDocument() -> RegionReportDocument? {
+        replica.regionReport(named: settings.region, at: Clock.now()).map { report in
+            var document = RegionReportDocument(report, peer: settings.raft.id)
+            let region = replica.state.region
+            document.paused = region.isPaused
+            document.leaderID = Int(leaderID)
+            document.term = replica.raft.term
+            document.switch = region.openSwitch.map { SwitchDocument($0) }
+            return document
+        }
+    }
+
+    // MARK: - What was lost
+
+    /// Blocks that one answer tells.
+    static let mostLostBlocks = 1000
+
+    /// The blocks that this region committed above the block that another one went on from.
+    func loss() -> EventLoopFuture<LossDocument> {
+        let region = replica.state.region
+        guard let superseded = region.superseded else {
+            return eventLoop.makeSucceededFuture(LossDocument(region: settings.region))
+        }
+        var document = LossDocument(region: settings.region, superseded: .init(superseded))
+        guard let base = superseded.by.base, let head = superseded.head else {
+            document.truncated = true
+            return eventLoop.makeSucceededFuture(document)
+        }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        // The base itself, if this region has another block there.
+        return committedBlock(base.blockNumber).flatMap { [document] own in
+            let node = node.value
+            var document = document
+            let isFork = own.map { $0.block.id != base } ?? false
+            document.truncated = own == nil && base.blockNumber <= head.blockNumber
+            let first = base.blockNumber + (isFork ? 0 : 1)
+            guard first <= head.blockNumber else { return node.eventLoop.makeSucceededFuture(document) }
+            return node.addLost(first, through: head.blockNumber, to: document)
+        }
+    }
+
+    private func addLost(
+        _ number: UInt32, through last: UInt32, to document: LossDocument
+    ) -> EventLoopFuture<LossDocument> {
+        guard number <= last, document.blocks.count < Self.mostLostBlocks else {
+            var document = document
+            document.truncated = document.truncated || number <= last
+            return eventLoop.makeSucceededFuture(document)
+        }
+        let node = NIOLoopBound(self, eventLoop: eventLoop)
+        return committedBlock(number).flatMap { found in
+            var document = document
+            if let found, let block = CommittedBlock(packed: found.bytes) {
+                document.blocks.append(
+                    .init(
+                        blockNum: number, blockID: found.block.id.hex,
+                        transactions: block.receipts.map(\.id.description)))
+            } else if node.value.settings.replica.producers == .sole {
+                // Of several producers other heights are not the group's.
+                document.truncated = true
+            }
+            return node.value.addLost(number + 1, through: last, to: document)
+        }
+    }
+}
+
+// MARK: - Documents
+
+extension BlockReference {
+    init(_ id: BlockID) { self.init(blockNum: id.blockNumber, blockID: id.hex) }
+}
+
+extension RegionStanding {
+    init(_ activity: RegionActivity) {
+        switch activity {
+        case .standby: self = .standby
+        case .active: self = .active
+        case .activating: self = .activating
+        }
+    }
+}
+
+extension ProducerHA.SwitchKind {
+    init?(_ word: API.SwitchKind) {
+        switch word {
+        case .planned: self = .planned
+        case .forced: self = .forced
+        case .drill: self = .drill
+        case .unknown: return nil
+        }
+    }
+
+    var word: API.SwitchKind {
+        switch self {
+        case .planned: .planned
+        case .forced: .forced
+        case .drill: .drill
+        }
+    }
+}
+
+extension SwitchNote {
+    var words: String { "\(from.isEmpty ? "no region" : from) to \(to), \(kind.word.rawValue)" }
+}
+
+extension SwitchDocument {
+    init(_ note: SwitchNote) {
+        self.init(
+            id: note.id, kind: note.kind.word, from: note.from, to: note.to, fromExpects: note.fromExpects,
+            toExpects: note.toExpects, act: ActDocument(note.act))
+    }
+}
+
+extension LossDocument.Superseded {
+    init(_ superseded: RegionState.Superseded) {
+        self.init(
+            by: superseded.by.name, epoch: superseded.by.activatedEpoch,
+            base: superseded.by.base.map { BlockReference($0) }, head: superseded.head.map { BlockReference($0) },
+            at: UTCInstant(unixMilliseconds: superseded.at))
+    }
+}
+
+extension StatusDocument.Drill {
+    init(_ drill: RegionState.Drill) {
+        self.init(
+            at: UTCInstant(unixMilliseconds: drill.at), gapMS: drill.gapMS.map { Milliseconds(Double($0)) })
+    }
+}
+
+extension RegionReportDocument {
+    /// Without what the replicated state of the peer's own region knows beyond a report.
+    init(_ report: RegionReport, peer: PeerID?) {
+        self.init(
+            region: report.name, peer: peer?.value ?? -1, epoch: report.epoch, state: RegionStanding(report.activity),
+            paused: false, activatedEpoch: report.activatedEpoch, current: report.isCurrent, leaderID: -1, term: 0,
+            head: report.head.map { BlockReference($0) }, base: report.base.map { BlockReference($0) })
+    }
+}
+
+extension RegionReport {
+    /// nil for words of a later version, or ids that are none.
+    init?(_ document: RegionReportDocument) {
+        let activity: RegionActivity
+        switch document.state {
+        case .standby: activity = .standby
+        case .active: activity = .active
+        case .activating: activity = .activating
+        case .unknown: return nil
+        }
+        guard document.schemaVersion == .current, document.region.utf8.count <= OperatorAct.longestName else {
+            return nil
+        }
+        var ids: [BlockID?] = []
+        for reference in [document.head, document.base] {
+            guard let reference else {
+                ids.append(nil)
+                continue
+            }
+            guard let id = BlockID(hex: reference.blockID) else { return nil }
+            ids.append(id)
+        }
+        self.init(
+            name: document.region, epoch: document.epoch, activity: activity, activatedEpoch: document.activatedEpoch,
+            isCurrent: document.current, head: ids[0], base: ids[1])
+    }
+}

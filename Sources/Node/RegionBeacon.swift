@@ -1,0 +1,227 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import API
+import Antelope
+import Configuration
+import HTTP
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import ProducerHA
+import Raft
+import Transport
+
+/// Asks the peers of the other regions, once a second, how those stand. On the node's loop.
+final class RegionBeacon {
+    static let interval = TimeAmount.seconds(1)
+    /// For one question. The next one waits for it.
+    static let patience = TimeAmount.milliseconds(900)
+    static let maxReportBytes = 64 << 10
+
+    private struct Member: Hashable {
+        var region: String
+        var id: Int
+    }
+
+    unowned let node: Node
+    private let regions: [Region]
+    private let eventLoop: any EventLoop
+    private var client: HTTPClient
+    private var isStopped = false
+    private var asked: Set<Member> = []
+    /// What each said last.
+    private var trouble: [Member: String] = [:]
+    /// The last blocks of other regions, where no nodeos is attached that would have them.
+    private var heads: [String: (id: BlockID, bytes: [UInt8])] = [:]
+    private var fetching: Set<String> = []
+
+    init(_ regions: [Region], security: ClientSecurity?, node: Node) {
+        self.regions = regions
+        self.node = node
+        eventLoop = node.eventLoop
+        client = HTTPClient(eventLoop: node.eventLoop, security: security)
+    }
+
+    func start() {
+        let beacon = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { task in
+            guard !beacon.value.isStopped else { return task.cancel() }
+            beacon.value.ask()
+        }
+    }
+
+    func stop() -> EventLoopFuture<Void> {
+        isStopped = true
+        return client.close()
+    }
+
+    /// Whom it trusts from now on.
+    func renew(_ security: ClientSecurity?) {
+        let old = client
+        client = HTTPClient(eventLoop: eventLoop, security: security)
+        _ = old.close()
+    }
+
+    /// The last block of another region, in case this one has to go on from there.
+    func block(_ id: BlockID) -> [UInt8]? { heads.values.first { $0.id == id }?.bytes }
+
+    private func ask() {
+        for region in regions {
+            for peer in region.peers {
+                let member = Member(region: region.name, id: peer.id)
+                guard asked.insert(member).inserted else { continue }
+                client.send(call(peer.api, "/v1/prodha/region", maxBytes: Self.maxReportBytes))
+                    .assumeIsolated().whenComplete { [weak self] result in
+                        guard let self else { return }
+                        asked.remove(member)
+                        take(result, from: member, at: peer.api)
+                    }
+            }
+        }
+    }
+
+    private func call(
+        _ api: ServiceURL, _ path: String, accept: String = "application/json", maxBytes: Int
+    ) -> HTTPCall {
+        HTTPCall(
+            .GET,
+            HTTPURL(
+                scheme: api.scheme == .https ? .https : .http, host: api.host, port: api.port,
+                unixSocket: api.unixSocket, target: api.path + path),
+            headers: ["accept": accept], timeout: Self.patience, maxAnswerBytes: maxBytes)
+    }
+
+    private func take(_ result: Result<HTTPAnswer, any Error>, from member: Member, at api: ServiceURL) {
+        let report: RegionReport
+        do {
+            let answer = try result.get()
+            let body = answer.body.readableBytesView
+            guard answer.status == .ok else {
+                let error = try? ErrorDocument(json: body)
+                return note(error.map { $0.error.name } ?? "HTTP \(answer.status.code)", member)
+            }
+            let document = try RegionReportDocument(json: body)
+            guard document.region == member.region else {
+                return note("a peer of \(printable(document.region)) answers there", member)
+            }
+            guard let read = RegionReport(document) else { return note("its report cannot be read", member) }
+            report = read
+        } catch {
+            return note("\(error)", member)
+        }
+        note(nil, member)
+        node.hear(report)
+        fetchHead(of: report, at: api)
+    }
+
+    /// A line for each change, not for each second.
+    private func note(_ why: String?, _ member: Member) {
+        guard trouble[member] != why else { return }
+        trouble[member] = why
+        let peer = "peer \(member.id) of region \(member.region)"
+        guard let why else { return node.logger.info("\(peer) says again how its region stands") }
+        node.logger.info("\(peer) does not say how its region stands: \(printable(why, limit: 300))")
+    }
+
+    private func fetchHead(of report: RegionReport, at api: ServiceURL) {
+        guard node.attachment == nil, node.replica.state.region.activity == .standby, let head = report.head,
+            heads[report.name]?.id.blockNumber ?? 0 < head.blockNumber, fetching.insert(report.name).inserted
+        else { return }
+        let path = "/v1/prodha/block?id=\(head.hex)"
+        client.send(call(api, path, accept: "application/octet-stream", maxBytes: NodeAPI.maxBlockBytes))
+            .assumeIsolated().whenComplete { [weak self] result in
+                guard let self else { return }
+                fetching.remove(report.name)
+                guard let answer = try? result.get(), answer.status == .ok,
+                    case let bytes = Array(answer.body.readableBytesView),
+                    let block = try? SignedBlock(parsing: bytes), block.id == head
+                else { return }
+                heads[report.name] = (head, bytes)
+            }
+    }
+}
+
+extension ClientSecurity {
+    /// Trusts what `api.tls.ca_file` says, else what the system trusts. nil when no other region's API speaks TLS.
+    /// Fails with `TransportError.tlsFiles`.
+    static func forRegions(of configuration: Configuration) throws -> ClientSecurity? {
+        guard configuration.otherRegions.contains(where: { $0.peers.contains { $0.api.scheme == .https } }) else {
+            return nil
+        }
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        let context: NIOSSLContext
+        do {
+            if let file = configuration.apiAuthorityFile {
+                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(file))
+            }
+            context = try NIOSSLContext(configuration: tls)
+        } catch {
+            throw TransportError.tlsFiles(
+                reason:
+                    "\(configuration.apiAuthorityFile ?? "the system's authorities") cannot be used for the APIs of "
+                    + "other regions (\(error))")
+        }
+        return ClientSecurity(
+            prepare: { channel, url in
+                let isAddress = (try? SocketAddress(ipAddress: url.host, port: 0)) != nil
+                let handler = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : url.host)
+                try channel.pipeline.syncOperations.addHandler(handler)
+            },
+            failure: { error in
+                switch error {
+                case is NIOSSLExtraError, is NIOSSLError, is BoringSSLError: .handshake("TLS failed: \(error)")
+                default: nil
+                }
+            })
+    }
+}
+
+extension Configuration {
+    /// All but this peer's own.
+    var otherRegions: [Region] { regions.filter { $0.name != regionName } }
+}
+
+// MARK: - What follows from it
+
+extension Node {
+    /// How old what was heard of a region may be to be believed when this one is to become active.
+    static let reportAge = Duration.seconds(3)
+
+    /// Why this region should not become active on somebody's word alone.
+    func objectionToActivation() -> (kind: ErrorKind, why: String)? {
+        let now = Clock.now()
+        for name in replica.regions.others {
+            let heard = replica.regions.heard[name]
+            guard let heard, let at = heard.currentAt, now - at <= Self.reportAge else {
+                return (
+                    .otherRegionSilent,
+                    "whether region \(name) is active is not known: it "
+                        + (heard.map { "was heard \(($0.currentAt ?? $0.at).age(now)) ago" } ?? "has not been heard")
+                )
+            }
+            if heard.report.activity == .active {
+                return (
+                    .otherRegionActive,
+                    "region \(name) says that it is active (epoch \(heard.report.epoch)); prodha failover stops it first"
+                )
+            }
+        }
+        return nil
+    }
+
+    var otherRegionDocuments: [StatusDocument.OtherRegion] {
+        let now = Clock.now()
+        return replica.regions.others.map { name in
+            let heard = replica.regions.heard[name]
+            return .init(
+                name: name, ageMS: heard.map { Milliseconds(now - $0.at) },
+                report: heard.map { RegionReportDocument($0.report, peer: nil) })
+        }
+    }
+}
+
+extension Instant {
+    fileprivate func age(_ now: Instant) -> String { "\(Int64((now - self).inSeconds)) s" }
+}
