@@ -132,8 +132,8 @@ let tests: [Target] = [
     .testTarget(
         name: "NodeTests",
         dependencies: [
-            "API", "Antelope", "Configuration", "HTTP", "Node", "Raft", "Storage", "Transactions", "Transport",
-            product("NIOCore", "swift-nio"),
+            "API", "Antelope", "Configuration", "HTTP", "Node", "ProducerHA", "Raft", "Storage", "Transactions",
+            "Transport", product("NIOCore", "swift-nio"),
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .target(name: "Harness", dependencies: ["Antelope", "Keys"], path: "Tests/Harness"),

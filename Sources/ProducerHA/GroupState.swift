@@ -251,9 +251,8 @@ public struct GroupState: Hashable, Sendable {
         out.number(region.epoch)
         out.byte(region.activity.rawValue)
         out.byte(region.isPaused ? 1 : 0)
-        out.optional(region.base)
-        out.number(region.activatedEpoch)
-        out.number(region.confirmedAt)
+        // Where earlier versions have the number of the base; it stands further down.
+        out.number(0)
         out.number(UInt64(refused.count))
         for index in refused { out.number(index) }
         out.byte(head == nil ? 0 : 1)
@@ -264,18 +263,6 @@ public struct GroupState: Hashable, Sendable {
         }
         out.byte(region.pause == nil ? 0 : 1)
         if let pause = region.pause { out.act(pause) }
-        out.byte(
-            (region.openSwitch == nil ? 0 : 1) | (region.superseded == nil ? 0 : 2) | (region.lastDrill == nil ? 0 : 4))
-        if let note = region.openSwitch { out.note(note) }
-        if let superseded = region.superseded {
-            out.report(superseded.by)
-            out.optional(superseded.head)
-            out.time(superseded.at)
-        }
-        if let drill = region.lastDrill {
-            out.time(drill.at)
-            out.optional(drill.gapMS)
-        }
         out.number(UInt64(maintenance.count))
         // In order, so that equal states make equal bytes.
         for (peer, act) in maintenance.sorted(by: { $0.key < $1.key }) {
@@ -283,18 +270,20 @@ public struct GroupState: Hashable, Sendable {
             out.act(act)
         }
         out.history(history)
+        out.amongOthers(region)
         return Snapshot(index: index, term: term, state: out.data)
     }
 
     /// nil when the bytes are no snapshot of a version that this one knows.
     public init?(_ snapshot: Snapshot) {
         var input = Decoder(snapshot.state)
-        // Version 3 knew nothing of other regions.
-        guard let version = input.byte(), (3...Self.snapshotVersion).contains(version), let group = input.bytes(),
-            group.isEmpty || group.count == 16,
+        // Version 1 knew no chain, version 2 nothing of operators, version 3 nothing of other regions.
+        guard let version = input.byte(), (1...Self.snapshotVersion).contains(version), let group = input.bytes(),
             let rawProducers = input.byte(), let producers = ChainProducers(rawValue: rawProducers),
-            let chain = input.bytes(), chain.isEmpty || chain.count == 32,
-            let region = input.regionOfSnapshot(version),
+            let chain = version > 1 ? input.bytes() : [], chain.isEmpty || chain.count == 32,
+            let epoch = input.number(),
+            let rawActivity = input.byte(), let activity = RegionActivity(rawValue: rawActivity),
+            let paused = input.byte(), paused <= 1, let base = input.number(), version < 4 || base == 0,
             let count = input.number(), count <= UInt64(Self.refusedKept)
         else { return nil }
         for _ in 0..<count {
@@ -308,17 +297,34 @@ public struct GroupState: Hashable, Sendable {
             else { return nil }
             head = Head(block: BlockRef(header), bytes: bytes, index: index, term: term)
         }
-        guard let more = input.restOfRegion(region, version) else { return nil }
-        self.region = more
-        guard let inMaintenance = input.number(), inMaintenance <= UInt64(Self.mostInMaintenance) else { return nil }
-        var last: PeerID?
-        for _ in 0..<inMaintenance {
-            guard let peer = input.peer(), last.map({ $0 < peer }) ?? true, let act = input.act() else { return nil }
-            maintenance[peer] = act
-            last = peer
+        region = RegionState(epoch: epoch, activity: activity, isPaused: paused == 1)
+        if version > 2 {
+            guard let hasPause = input.byte(), hasPause <= 1 else { return nil }
+            if hasPause == 1 {
+                guard let act = input.act() else { return nil }
+                region.pause = act
+            }
+            guard let inMaintenance = input.number(), inMaintenance <= UInt64(Self.mostInMaintenance) else {
+                return nil
+            }
+            var last: PeerID?
+            for _ in 0..<inMaintenance {
+                guard let peer = input.peer(), last.map({ $0 < peer }) ?? true, let act = input.act() else {
+                    return nil
+                }
+                maintenance[peer] = act
+                last = peer
+            }
+            guard let history = input.history() else { return nil }
+            self.history = history
         }
-        guard let history = input.history(), input.isAtEnd else { return nil }
-        self.history = history
+        if version > 3 {
+            guard input.readAmongOthers(&region) else { return nil }
+        } else if activity == .active {
+            // No pause and no other region changed it, as far as is known.
+            region.activatedEpoch = epoch
+        }
+        guard input.isAtEnd, group.isEmpty || group.count == 16 else { return nil }
         index = snapshot.index
         term = snapshot.term
         groupID = GroupID(bytes: group)
@@ -327,44 +333,45 @@ public struct GroupState: Hashable, Sendable {
     }
 }
 
-extension Decoder {
-    fileprivate mutating func regionOfSnapshot(_ version: UInt8) -> RegionState? {
-        guard let epoch = number(), let activity = byte().flatMap(RegionActivity.init(rawValue:)),
-            let paused = byte(), paused <= 1
-        else { return nil }
-        guard version > 3 else {
-            guard number() != nil else { return nil }
-            return RegionState(
-                epoch: epoch, activity: activity, isPaused: paused == 1,
-                activatedEpoch: activity == .active ? epoch : 0)
-        }
-        guard let base = optionalID(), let activated = number(), let confirmed = number() else { return nil }
-        return RegionState(
-            epoch: epoch, activity: activity, isPaused: paused == 1, activatedEpoch: activated, base: base.value,
-            confirmedAt: confirmed)
-    }
+// What a region is among others.
 
-    fileprivate mutating func restOfRegion(_ region: RegionState, _ version: UInt8) -> RegionState? {
-        var region = region
-        guard let hasPause = byte(), hasPause <= 1 else { return nil }
-        if hasPause == 1 {
-            guard let act = act() else { return nil }
-            region.pause = act
+extension Encoder {
+    fileprivate mutating func amongOthers(_ region: RegionState) {
+        number(region.activatedEpoch)
+        number(region.confirmedAt)
+        optional(region.base)
+        byte(
+            (region.openSwitch == nil ? 0 : 1) | (region.superseded == nil ? 0 : 2) | (region.lastDrill == nil ? 0 : 4))
+        if let note = region.openSwitch { self.note(note) }
+        if let superseded = region.superseded {
+            report(superseded.by)
+            optional(superseded.head)
+            time(superseded.at)
         }
-        guard version > 3 else { return region }
-        guard let has = byte(), has < 8 else { return nil }
+        if let drill = region.lastDrill {
+            time(drill.at)
+            optional(drill.gapMS)
+        }
+    }
+}
+
+extension Decoder {
+    fileprivate mutating func readAmongOthers(_ region: inout RegionState) -> Bool {
+        guard let activated = number(), let confirmed = number(), let base = optionalID(), let has = byte(), has < 8
+        else { return false }
+        (region.activatedEpoch, region.confirmedAt, region.base) = (activated, confirmed, base.value)
         if has & 1 != 0 {
-            guard let note = note() else { return nil }
+            guard let note = note() else { return false }
             region.openSwitch = note
         }
         if has & 2 != 0 {
-            guard let report = report(), let head = optionalID(), let at = time() else { return nil }
+            guard let report = report(), let head = optionalID(), let at = time() else { return false }
             region.superseded = .init(by: report, head: head.value, at: at)
         }
         if has & 4 != 0 {
-            guard let at = time(), let gap = optional() else { return nil }
+            guard let at = time(), let gap = optional() else { return false }
             region.lastDrill = .init(at: at, gapMS: gap.value)
         }
-        return region
+        return true
     }
 }

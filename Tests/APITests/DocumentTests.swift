@@ -58,10 +58,11 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
                       "lease": {"held": true, "remaining_ms": 712, "expiry_ms": 750}},
              "peers": [{"id": 2, "address": "10.0.0.2:9000", "api": "10.0.0.2:10000", "connected": true,
                         "last_contact_ms": 13, "match_index": 120, "rtt_ms": 0.4, "state": "replicating"}],
-             "production": {"region_active": true, "epoch": 3, "paused": false, "pause": null, "can_produce": true,
+             "production": {"region_active": true, "state": null, "activated_epoch": null, "switch": null,
+                            "last_drill": null, "superseded": null, "epoch": 3, "paused": false, "pause": null, "can_produce": true,
                             "reason": null, "head": {"block_num": 1034, "block_id": "\(id1034)",
                                      "committed_at": "1970-01-01T00:00:00.000Z"}},
-             "maintenance": null, "nodeos": null, "transactions": null, "group": null}
+             "maintenance": null, "regions": null, "nodeos": null, "transactions": null, "group": null}
             """)
         #expect(try StatusDocument(json: status.json()) == status)
     }
@@ -260,13 +261,17 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
         #expect(try TransferRequest(json: "{}") == TransferRequest())
         try expectJSON(
             RegionRequest(expects: 4, operation: "a", who: "b", reason: "c"),
-            #"{"expects":4,"operation":"a","who":"b","reason":"c"}"#)
+            """
+            {"expects":4,"epoch":null,"state":null,"base":null,"switch":null,"renew":null,"force":null,"operation":"a",
+             "who":"b","reason":"c"}
+            """)
         try expectJSON(
             RegionDocument(
                 changed: true, epoch: 5, regionActive: true, paused: true, index: 9,
                 head: BlockReference(blockNum: 1034, blockID: id1034)),
             """
-            {"schema_version":1,"changed":true,"epoch":5,"region_active":true,"paused":true,"index":9,
+            {"schema_version":1,"changed":true,"epoch":5,"region_active":true,"state":null,"paused":true,
+             "activated_epoch":null,"switch":null,"index":9,
              "head":{"block_num":1034,"block_id":"\(id1034)"}}
             """)
         try expectJSON(
@@ -282,7 +287,7 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
                 ]),
             """
             {"schema_version":1,"region":"east","entries":[{"index":7,"term":2,"epoch":3,"at":"1970-01-01T00:00:00.000Z",
-             "event":"transfer","peer":2,"base":null,"act":\(actJSON),"result":"failed","outcome":"peer 1 leads",
+             "event":"transfer","peer":2,"base":null,"about":null,"act":\(actJSON),"result":"failed","outcome":"peer 1 leads",
              "duration_ms":12}]}
             """)
         for word in HistoryEvent.known { #expect(HistoryEvent(rawValue: word.rawValue) == word) }

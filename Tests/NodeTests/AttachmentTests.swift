@@ -4,6 +4,7 @@ import Antelope
 import Configuration
 import Foundation
 import HTTP
+import ProducerHA
 import Raft
 import Storage
 import Testing
@@ -19,12 +20,19 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
         .init(isWell: true, chainID: id(7).checksum, irreversible: 0xfedc_ba98, places: [id(9), id(8, 2)])
     }
 
+    private let region = RegionReport(
+        name: "west", epoch: 1 << 40, activity: .activating, activatedEpoch: 7, isCurrent: false,
+        head: .zero, base: nil)
+
     @Test func everyReportIsReadAsItWasWritten() {
         for edit in [nil, FlagRecord.Edit(isActive: true, epoch: 1 << 40), FlagRecord.Edit(isActive: false, epoch: 2)] {
             for nodeos in [nil, nodeos] {
-                let report = PeerReport(edit: edit, nodeos: nodeos)
+                let report = PeerReport(edit: edit, nodeos: nodeos, regions: [region, region])
                 let read = PeerReport(encoded: report.encoded())
-                #expect(read?.edit == edit && read?.nodeos == nodeos)
+                #expect(read?.edit == edit && read?.nodeos == nodeos && read?.regions == [region, region])
+                // As a version wrote it that knew no regions.
+                let old = PeerReport(edit: edit, nodeos: nodeos)
+                #expect(PeerReport(encoded: Array(old.encoded().dropLast()))?.regions == [])
                 // What a later version adds behind.
                 #expect(PeerReport(encoded: report.encoded() + [1, 2, 3])?.nodeos == nodeos)
             }
@@ -38,7 +46,8 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
     }
 
     @Test func cutReportsAreRefused() {
-        let whole = PeerReport(edit: nil, nodeos: nodeos).encoded()
+        // The last byte says how many regions follow; a version that knows none leaves it out.
+        let whole = Array(PeerReport(edit: nil, nodeos: nodeos).encoded().dropLast())
         for length in 3..<whole.count { #expect(PeerReport(encoded: Array(whole[..<length]))?.nodeos == nil) }
         var tooMany = whole
         tooMany[3 + 32 + 4] = 255

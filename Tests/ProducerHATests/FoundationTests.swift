@@ -26,7 +26,7 @@ import Testing
         for replica in trio.replicas {
             #expect(replica.state.head?.bytes == base)
             #expect(replica.state.chainID == chain)
-            #expect(replica.state.region.baseNumber == 100 && replica.state.region.activity == .active)
+            #expect(replica.state.region.base?.blockNumber == 100 && replica.state.region.activity == .active)
         }
         #expect(trio.obstacle(0) == nil && trio.replicas[0].need == nil)
         let other = try Chain.block(on: nil, slot: 11)

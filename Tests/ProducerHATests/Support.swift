@@ -37,7 +37,10 @@ final class Trio {
     private var mail: [(from: Int, to: Int, Message)] = []
     private var ticket: Ticket = 0
 
-    init(startsActive: Bool = true, awaitsFoundation: Bool = false) throws {
+    init(
+        startsActive: Bool = true, awaitsFoundation: Bool = false, otherRegions: [String] = [],
+        returnGate: Duration? = nil
+    ) throws {
         for id in 0..<3 {
             let settings = Settings(
                 id: PeerID(id), peers: [0, 1, 2].map { PeerID($0) }, quorum: 2, leaseLength: .seconds(1),
@@ -47,6 +50,8 @@ final class Trio {
             var options = Replica.Options(newGroupID: group)
             options.startsActive = startsActive
             options.awaitsFoundation = awaitsFoundation
+            options.otherRegions = otherRegions
+            options.returnGate = returnGate
             replicas.append(
                 Replica(raft: raft, state: GroupState(), blocks: BlockIndex(), lastSnapshot: 0, options: options))
         }
@@ -150,6 +155,17 @@ final class Trio {
     }
 
     func shutDown(_ id: Int) { perform(replicas[id].shutDown(at: now), id) }
+
+    func hear(_ report: RegionReport, at id: Int) {
+        perform(replicas[id].hear(report, at: now), id)
+        deliver()
+    }
+
+    /// - Parameter slot: the time of day is that of this slot now, at every peer.
+    func setWallClock(toSlot slot: UInt32) {
+        let wall = BlockTimestamp(slot: slot).unixMilliseconds
+        for id in replicas.indices { replicas[id].setWallClock(aheadBy: wall - now.nanoseconds / 1_000_000) }
+    }
 
     func obstacle(_ id: Int) -> ProductionObstacle? { replicas[id].obstacle(at: now) }
 

@@ -1,0 +1,312 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Antelope
+import Raft
+import Testing
+
+@testable import ProducerHA
+
+/// Several regions, each with a group of its own.
+@Suite struct RegionTests {
+    private static func act(_ operation: String) -> OperatorAct {
+        OperatorAct(operation: operation, who: "alice@bp1", from: "10.0.0.1", reason: "why", at: 1000)
+    }
+
+    private static func note(_ id: String, kind: SwitchKind = .planned) -> SwitchNote {
+        SwitchNote(id: id, kind: kind, from: "east", to: "west", fromExpects: 1, toExpects: 2, act: act("\(id)/begin"))
+    }
+
+    private static func report(
+        _ activity: RegionActivity, epoch: UInt64, activated: UInt64, isCurrent: Bool = true, name: String = "west"
+    ) -> RegionReport {
+        RegionReport(
+            name: name, epoch: epoch, activity: activity, activatedEpoch: activated, isCurrent: isCurrent,
+            head: BlockID(number: 7, digest: .zero), base: nil)
+    }
+
+    private final class Log {
+        var state = GroupState()
+
+        @discardableResult
+        func apply(_ record: Record) -> Applied {
+            state.apply(Entry(index: state.index + 1, term: 3, kind: .operation, payload: record.encoded()))
+        }
+
+        @discardableResult
+        func change(
+            _ activity: RegionActivity, isPaused: Bool = false, expects: UInt64? = nil, epoch: UInt64? = nil,
+            switchID: String? = nil, renews: Bool = false, base: [UInt8]? = nil
+        ) -> Applied {
+            let stands = state.region.epoch
+            let change = RegionChange(
+                expects: expects ?? stands, epoch: epoch ?? (expects ?? stands) + 1, activity: activity,
+                isPaused: isPaused, base: base, act: RegionTests.act("c\(state.index)"), switchID: switchID,
+                renews: renews)
+            return state.apply(
+                Entry(index: state.index + 1, term: 3, kind: .region, payload: change.encoded()))
+        }
+    }
+
+    // MARK: - The state
+
+    @Test func onlyBecomingActiveCountsAsActivation() {
+        let log = Log()
+        log.change(.active)
+        #expect(log.state.region.activatedEpoch == 1)
+        log.change(.active, isPaused: true)
+        log.change(.active)
+        #expect(log.state.region.epoch == 3 && log.state.region.activatedEpoch == 1)
+        log.change(.standby)
+        #expect(log.state.region.activatedEpoch == 1)
+        log.change(.active, epoch: 1_000_000)
+        #expect(log.state.region.activatedEpoch == 1_000_000)
+        // Active anew, although it is active.
+        #expect(log.change(.active) == .refused(.changesNothing))
+        #expect(log.change(.active, renews: true) == .accepted)
+        #expect(log.state.region.activatedEpoch == 1_000_001)
+        #expect(GroupState(log.state.snapshot()) == log.state)
+    }
+
+    @Test func aSealRaisesTheEpochOfWhatStandsAlready() {
+        let log = Log()
+        log.change(.standby)
+        #expect(log.change(.standby) == .refused(.changesNothing))
+        #expect(log.change(.standby, renews: true) == .accepted)
+        #expect(log.state.region.epoch == 2 && log.state.region.activatedEpoch == 0)
+        // What was asked for with the epoch before comes too late.
+        #expect(log.change(.active, expects: 1, epoch: 50) == .refused(.epochChanged(2)))
+        #expect(log.state.region.activity == .standby)
+    }
+
+    @Test func oneSwitchAtATime() {
+        let log = Log()
+        log.change(.active)
+        #expect(log.change(.standby, switchID: "a") == .refused(.noSuchSwitch))
+        #expect(log.apply(.switchBegins(Self.note("a"))) == .accepted)
+        #expect(log.apply(.switchBegins(Self.note("a"))) == .refused(.changesNothing))
+        #expect(log.apply(.switchBegins(Self.note("b"))) == .refused(.switchRunning))
+        #expect(log.change(.standby, switchID: "b") == .refused(.noSuchSwitch))
+        #expect(log.state.region.epoch == 1)
+        #expect(log.change(.standby, switchID: "a") == .accepted)
+        #expect(GroupState(log.state.snapshot()) == log.state)
+        let end = SwitchEnd(id: "a", isDone: true, words: "west produces", gapMS: 500, at: 3000)
+        #expect(log.apply(.switchEnds(SwitchEnd(id: "b", isDone: true, words: "", at: 1))) == .refused(.noSuchSwitch))
+        #expect(log.apply(.switchEnds(end)) == .accepted)
+        #expect(log.apply(.switchEnds(end)) == .refused(.noSuchSwitch))
+        // A step that comes late changes nothing any more.
+        #expect(log.change(.active, switchID: "a") == .refused(.noSuchSwitch))
+        let item = log.state.history.item(of: "a/begin")
+        #expect(item?.ending == .init(isDone: true, words: "west produces", at: 3000, term: 3))
+        #expect(log.state.region.openSwitch == nil && log.state.region.lastDrill == nil)
+        #expect(GroupState(log.state.snapshot()) == log.state)
+    }
+
+    @Test func onlyADrillThatIsDoneIsRemembered() {
+        for (kind, isDone, isKept) in [
+            (SwitchKind.drill, true, true), (.drill, false, false), (.planned, true, false),
+        ] {
+            let log = Log()
+            log.apply(.switchBegins(Self.note("a", kind: kind)))
+            log.apply(.switchEnds(SwitchEnd(id: "a", isDone: isDone, words: "", gapMS: 800, at: 9)))
+            #expect(log.state.region.lastDrill == (isKept ? .init(at: 9, gapMS: 800) : nil))
+            #expect(GroupState(log.state.snapshot()) == log.state)
+        }
+    }
+
+    @Test func entriesAreReadAsTheyWereWritten() {
+        let records: [Record] = [
+            .confirm(expects: 1 << 40, Self.act("c")), .switchBegins(Self.note("a", kind: .forced)),
+            .switchEnds(SwitchEnd(id: "a", isDone: false, words: "why", at: -5)),
+            .switchEnds(SwitchEnd(id: "a", isDone: true, words: "", gapMS: -1, at: 5)),
+        ]
+        var random = SplitMix64(seed: 11)
+        for record in records {
+            let bytes = record.encoded()
+            #expect(Record(encoded: bytes) == record && Record(encoded: bytes + [0]) == nil)
+            for length in bytes.indices { #expect(Record(encoded: Array(bytes[..<length])) == nil) }
+            for _ in 0..<2000 {
+                var damaged = bytes
+                damaged[Int.random(in: 0..<damaged.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                if let read = Record(encoded: damaged) { #expect(read.encoded() == damaged) }
+            }
+        }
+        let report = Self.report(.activating, epoch: 7, activated: 3, isCurrent: false)
+        #expect(RegionReport(encoded: report.encoded()) == report)
+        for switchID in [nil, "a"] {
+            for renews in [false, true] {
+                for superseder in [nil, report] {
+                    for act in [nil, Self.act("x")] {
+                        let change = RegionChange(
+                            expects: 1, epoch: 2, activity: .standby, isPaused: true, base: [1, 2], act: act,
+                            switchID: switchID, renews: renews, superseder: superseder)
+                        #expect(RegionChange(encoded: change.encoded()) == change)
+                        #expect(RegionChange(encoded: change.encoded() + [0]) == nil)
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: - Fencing
+
+    private func trio(returnGate: Duration? = nil) throws -> Trio {
+        let trio = try Trio(otherRegions: ["west"], returnGate: returnGate)
+        trio.elect(0)
+        trio.lead(for: .milliseconds(1500))
+        return trio
+    }
+
+    @Test func aRegionThatWasOvertakenStopsAtOnceAndFencesItself() throws {
+        let trio = try trio()
+        #expect(trio.obstacle(0) == nil)
+        trio.hear(Self.report(.standby, epoch: 90, activated: 1, isCurrent: false), at: 0)
+        // A standby region's epoch says nothing, nor does an activation before this region's own.
+        #expect(trio.obstacle(0) == nil)
+        trio.cut = [1, 2]
+        trio.hear(Self.report(.active, epoch: 91, activated: 91), at: 0)
+        // Before anything is committed.
+        #expect(trio.obstacle(0) == .regionsInConflict)
+        let block = try Chain.block(on: nil, slot: 10)
+        #expect(try trio.answer(to: block, at: 0) == .refused(.obstacle(.regionsInConflict)))
+        trio.cut = []
+        trio.lead(for: .milliseconds(300))
+        for replica in trio.replicas {
+            #expect(replica.state.region.activity == .standby && replica.state.region.epoch == 2)
+            #expect(replica.state.region.superseded?.by.activatedEpoch == 91)
+        }
+        // Active again, after the other: the right one.
+        let change = RegionChange(expects: 2, epoch: 92, activity: .active, isPaused: false)
+        guard case .applied? = trio.answer(to: .region(change), at: 0) else {
+            Issue.record("it was not activated again")
+            return
+        }
+        #expect(trio.obstacle(0) == nil && trio.replicas[0].state.region.superseded == nil)
+    }
+
+    /// The other region may have been made standby since by a planned switch to a third one.
+    @Test func anActivationCountsEvenWhenItIsOver() throws {
+        let trio = try trio()
+        trio.hear(Self.report(.standby, epoch: 93, activated: 91, isCurrent: false), at: 0)
+        trio.lead(for: .milliseconds(300))
+        #expect(trio.replicas[1].state.region.activity == .standby)
+    }
+
+    @Test func whatAFollowerHearsIsNotForgottenWhenItLeads() throws {
+        let trio = try trio()
+        trio.hear(Self.report(.active, epoch: 91, activated: 91), at: 1)
+        #expect(trio.replicas[1].state.region.activity == .active)
+        trio.cut = [0]
+        trio.elect(1)
+        #expect(trio.obstacle(1) == .regionsInConflict || trio.obstacle(1) == .termNotApplied)
+        trio.lead(for: .milliseconds(1500))
+        #expect(trio.replicas[1].state.region.activity == .standby)
+    }
+
+    @Test func withEqualEpochsBothStopUntilOneGivesWay() throws {
+        let trio = try trio()
+        trio.hear(Self.report(.active, epoch: 1, activated: 1), at: 0)
+        #expect(trio.obstacle(0) == .regionsInConflict)
+        trio.lead(for: .milliseconds(300))
+        // Neither is right, so neither gives way by itself.
+        #expect(trio.replicas[0].state.region.activity == .active && trio.obstacle(0) == .regionsInConflict)
+        // What is old does not undo what is new.
+        trio.hear(Self.report(.standby, epoch: 2, activated: 1), at: 0)
+        trio.hear(Self.report(.active, epoch: 1, activated: 1), at: 0)
+        #expect(trio.obstacle(0) == nil)
+    }
+
+    @Test func regionsThatAreNotConfiguredAreNotBelieved() throws {
+        let trio = try trio()
+        trio.hear(Self.report(.active, epoch: 91, activated: 91, name: "north"), at: 0)
+        #expect(trio.obstacle(0) == nil)
+    }
+
+    // MARK: - The return gate
+
+    @Test func aGroupThatComesBackAsksTheOthersFirst() throws {
+        let trio = try trio(returnGate: .seconds(10))
+        // A new group: no block says that it was alive a moment ago.
+        #expect(trio.obstacle(0) == .regionUnconfirmed)
+        // One that does not know how its region stands, and what a peer heard of one, are no answers.
+        trio.hear(Self.report(.standby, epoch: 1, activated: 0, isCurrent: false), at: 0)
+        trio.hear(Self.report(.standby, epoch: 1, activated: 0).asHearsay, at: 0)
+        #expect(trio.obstacle(0) == .regionUnconfirmed)
+        trio.hear(Self.report(.standby, epoch: 1, activated: 0), at: 0)
+        #expect(trio.obstacle(0) == nil)
+    }
+
+    @Test func anAnswerFromBeforeItLedIsNone() throws {
+        let trio = try trio(returnGate: .seconds(10))
+        trio.hear(Self.report(.standby, epoch: 1, activated: 0), at: 1)
+        trio.lead(for: .seconds(1))
+        trio.cut = [0]
+        trio.elect(1)
+        trio.lead(for: .milliseconds(1500))
+        #expect(trio.obstacle(1) == .regionUnconfirmed)
+        trio.hear(Self.report(.standby, epoch: 1, activated: 0), at: 1)
+        #expect(trio.obstacle(1) == nil)
+    }
+
+    @Test(arguments: [0, 19, 20, 21, 22, 3000]) func aFreshHeadNeedsNoAnswer(age: UInt32) throws {
+        let trio = try trio(returnGate: .seconds(10))
+        trio.hear(Self.report(.standby, epoch: 1, activated: 0), at: 0)
+        guard case .committed? = try trio.answer(to: try Chain.block(on: nil, slot: 5000), at: 0) else {
+            Issue.record("the block was not committed")
+            return
+        }
+        trio.lead(for: .milliseconds(200))
+        trio.cut = [0]
+        trio.elect(1)
+        trio.lead(for: .milliseconds(1500))
+        #expect(trio.obstacle(1) == .regionUnconfirmed)
+        trio.setWallClock(toSlot: 5000 + age)
+        trio.step(1, .tick)
+        #expect(trio.obstacle(1) == (age <= 20 ? nil : .regionUnconfirmed))
+    }
+
+    @Test func anOperatorsWordIsGoodUntilTheNextBlock() throws {
+        let trio = try trio(returnGate: .seconds(10))
+        #expect(
+            trio.answer(to: .record(.confirm(expects: 7, Self.act("c"))), at: 0)
+                == .refused(.doesNotFit(.epochChanged(1))))
+        #expect(trio.obstacle(0) == .regionUnconfirmed)
+        guard case .applied? = trio.answer(to: .record(.confirm(expects: 1, Self.act("c"))), at: 0) else {
+            Issue.record("the word was not taken")
+            return
+        }
+        #expect(trio.obstacle(0) == nil)
+        // It is the group's, not the leader's.
+        trio.cut = [0]
+        trio.elect(1)
+        trio.lead(for: .milliseconds(1500))
+        #expect(trio.obstacle(1) == nil)
+        guard case .committed? = try trio.answer(to: try Chain.block(on: nil, slot: 10), at: 1) else {
+            Issue.record("the block was not committed")
+            return
+        }
+        trio.cut = []
+        trio.lead(for: .milliseconds(500))
+        trio.cut = [1]
+        trio.elect(2)
+        trio.lead(for: .milliseconds(1500))
+        #expect(trio.obstacle(2) == .regionUnconfirmed)
+    }
+
+    @Test func withoutAGateNobodyIsAsked() throws {
+        #expect(try trio(returnGate: nil).obstacle(0) == nil)
+    }
+
+    @Test func onlyWhoKnowsHowItsRegionStandsSaysThatItIsSo() throws {
+        let trio = try trio()
+        for replica in trio.replicas {
+            #expect(replica.regionReport(named: "east", at: trio.now)?.isCurrent == true)
+        }
+        trio.cut = [2]
+        trio.lead(for: .seconds(2))
+        trio.now = trio.now + .seconds(4)
+        trio.step(2, .tick)
+        #expect(trio.replicas[2].regionReport(named: "east", at: trio.now)?.isCurrent == false)
+        // A leader whose lease has run out may have been replaced.
+        #expect(trio.replicas[0].regionReport(named: "east", at: trio.now)?.isCurrent == false)
+    }
+}
