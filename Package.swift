@@ -72,10 +72,11 @@ let layers: [Target] = [
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
             product("NIOConcurrencyHelpers", "swift-nio"),
         ]),
+    .target(name: "Failover"),
     .target(
         name: "Operations",
         dependencies: [
-            "API", "CZlib", "Configuration", "HTTP", product("Crypto", "swift-crypto"),
+            "API", "CZlib", "Configuration", "Failover", "HTTP", product("Crypto", "swift-crypto"),
             product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
             product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
         ]),
@@ -136,6 +137,7 @@ let tests: [Target] = [
             "Transport", product("NIOCore", "swift-nio"),
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
+    .testTarget(name: "FailoverTests", dependencies: ["Failover"]),
     .target(name: "Harness", dependencies: ["Antelope", "Keys"], path: "Tests/Harness"),
     .target(
         name: "BrokerHarness",

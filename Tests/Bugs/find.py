@@ -24,7 +24,7 @@ MARK = re.compile(r"<<<(.*?) => (.*?)>>>")
 SWITCH = """import Glibc
 
 /// The number of the planted bug that is on.
-public let plantedBug = getenv("PRODHA_BUG").flatMap { Int(String(cString: $0)) } ?? 0
+let plantedBug = getenv("PRODHA_BUG").flatMap { Int(String(cString: $0)) } ?? 0
 """
 
 
@@ -74,15 +74,15 @@ def plant(bugs):
     shutil.copy(os.path.join(ROOT, "Package.swift"), TREE)
     if os.path.exists(os.path.join(ROOT, "Package.resolved")):
         shutil.copy(os.path.join(ROOT, "Package.resolved"), TREE)
-    changed = {bug.file.split("/")[1] for bug in bugs} | {"Raft"}
+    changed = {bug.file.split("/")[1] for bug in bugs}
     for layer in os.listdir(os.path.join(ROOT, "Sources")):
         original, copy = os.path.join(ROOT, "Sources", layer), os.path.join(TREE, "Sources", layer)
         if layer in changed:
             shutil.copytree(original, copy)
+            with open(os.path.join(copy, "PlantedBug.swift"), "w") as file:
+                file.write(SWITCH)
         else:
             os.symlink(original, copy)
-    with open(os.path.join(TREE, "Sources/Raft/PlantedBug.swift"), "w") as file:
-        file.write(SWITCH)
     places = {}
     for bug in bugs:
         path = os.path.join(TREE, bug.file)
@@ -100,9 +100,6 @@ def plant(bugs):
             at = lines.index(bug.original)
             lines[at] = bug.planted()
         places[bug.file, bug.original] = lines[at]
-        if "import Raft" not in lines and not bug.file.startswith("Sources/Raft/"):
-            at = next(at for at, line in enumerate(lines) if line.startswith("import "))
-            lines[at] += "\nimport Raft"
         with open(path, "w") as file:
             file.write("\n".join(lines))
 
