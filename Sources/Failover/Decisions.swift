@@ -16,12 +16,19 @@ extension RegionSwitch {
 
     /// What the regions' states ask for. Changes nothing but what can no longer change: that there is no way back.
     mutating func decide() -> Move {
+        if isHistory {
+            switch said {
+            case .done?: return .end(.done(witnessed: false, gapMS: nil, words: "\(papers.to) was active"))
+            case .rolledBack?: return .end(.rolledBack(why: reason ?? ""))
+            case nil: return overtaken()
+            }
+        }
         if let to, to.activatedEpoch > papers.toExpects, to.standing == .active {
             if !isOver { (goal, isOver, phaseSince) = (.forward, true, nil) }
             return settle(to)
         }
-        if fromIsLost { return decideAlone() }
         if let from, place(of: from) == .restarted { return settleBack(from) }
+        if fromIsLost { return decideAlone() }
         if let to, to.activatedEpoch > papers.toExpects { return overtaken() }
         guard let from else { return .wait(.look) }
         if place(of: from) == .running, isTaken(from) {
@@ -69,11 +76,14 @@ extension RegionSwitch {
 
     private func goBack(_ from: RegionFacts) -> Move {
         switch place(of: from) {
-        case .running where !isBegun:
+        // Not begun; and what is on its way to begin it is refused at another epoch.
+        case .running where !isBegun || !isOpen(from) && from.epoch > papers.fromExpects:
             return .end(.refused(why: reason ?? ""))
-        case .running, .stopped:
+        case .running:
             return restart(from)
-        case .handedOver:
+        case .stopped, .handedOver:
+            if !isOpen(from) { return overtaken() }
+            if place(of: from) == .stopped { return restart(from) }
             guard let to else { return .wait(.seal) }
             return to.epoch > papers.toExpects ? restart(from) : seal(to)
         case .restarted, .foreign:
@@ -99,12 +109,11 @@ extension RegionSwitch {
             switch from.standing {
             // It stops by itself once it hears of the new region, or the new one does.
             case .active: return .wait(.standDown)
-            case .activating:
+            case .activating where isOpen(from):
                 return send(
                     .standDown, .from,
-                    .deactivate(
-                        .standby, expects: from.epoch, epoch: Self.after(from.epoch),
-                        papers: isOpen(from) ? papers.id : nil))
+                    .deactivate(.standby, expects: from.epoch, epoch: Self.after(from.epoch), papers: papers.id))
+            case .activating: return overtaken()
             case .standby: break
             }
         }
@@ -125,7 +134,8 @@ extension RegionSwitch {
     /// The old region cannot be reached.
     private func decideAlone() -> Move {
         guard let to else { return .wait(.look) }
-        if to.activatedEpoch > papers.toExpects { return overtaken() }
+        // It was active, and is no longer: only the logs are left to be told.
+        if to.activatedEpoch > papers.toExpects, goal == .forward { return overtaken() }
         let isSealed = to.epoch > papers.toExpects
         switch goal {
         case .forward:
@@ -142,7 +152,12 @@ extension RegionSwitch {
             if !isBegun || isTaken(to) { return .end(.refused(why: reason ?? "")) }
             if !isSealed { return seal(to) }
             let why = reason ?? ""
-            return isOpen(to) ? end(.closeBack, .to, why) : .end(.rolledBack(why: why))
+            if isOpen(to) { return end(.closeBack, .to, why) }
+            if papers.kind == .forced { return .end(.rolledBack(why: why)) }
+            return .end(
+                .halfway(
+                    why: why, stands: "\(to.sentence) and sealed; \(papers.from) was not asked",
+                    todo: "once it can be asked: failover --rollback; if it is lost: failover --force"))
         }
     }
 
@@ -173,8 +188,8 @@ extension RegionSwitch {
         .end(
             .overtaken(
                 stands: stands,
-                todo: "make the right region active by hand (region activate), then close the switch with "
-                    + "failover --rollback"))
+                todo: "see history of both; where the switch is still open, make the right region active by hand "
+                    + "(region activate), then close it with failover --rollback"))
     }
 
     func stuck(_ why: String) -> Ending {
@@ -199,7 +214,13 @@ extension RegionSwitch {
     func name(of side: Side) -> String { side == .from ? papers.from : papers.to }
 
     /// Something of this switch may be in a log, or on its way there.
-    private var isBegun: Bool { wasOpen || hasSent }
+    private var isBegun: Bool { !wasOpen.isEmpty || hasSent }
+
+    /// It is ended, and both regions were activated since it began: how it ended is not to be seen in them.
+    private var isHistory: Bool {
+        guard !fromIsLost, let from, let to, !isOpen(from), !isOpen(to) else { return false }
+        return place(of: from) == .restarted && to.activatedEpoch > papers.toExpects
+    }
 
     private func isOpen(_ region: RegionFacts) -> Bool { region.openSwitch?.id == papers.id }
 

@@ -30,8 +30,10 @@ public struct RegionSwitch: Sendable {
     var highest: UInt64
     /// Of a side that is silent, or says what was overtaken already: why it cannot be asked now.
     var silence: [Side: String] = [:]
-    /// These papers were seen open in a log.
-    var wasOpen = false
+    /// Where these papers were seen open.
+    var wasOpen: Set<Side> = []
+    /// What this engine has told the logs of the end.
+    var said: Outcome?
     var hasSent = false
     /// The new region has been active: there is no way back.
     var isOver = false
@@ -51,13 +53,13 @@ public struct RegionSwitch: Sendable {
         case end(Ending)
     }
 
-    /// To begin a switch, with new papers, or to go on with one that is open in a log. `known`: the highest epoch heard of,
-    /// of any region.
-    public init(_ papers: Papers, goal: Goal = .forward, fromIsLost: Bool, known: UInt64 = 0, forcedBase: Block? = nil)
+    /// To begin a switch, with new papers, or to go on with one that is open in a log. `fromIsLost`: a planned one is gone on with as
+    /// a forced one. `known`: the highest epoch heard of, of any region.
+    public init(_ papers: Papers, goal: Goal = .forward, fromIsLost: Bool = false, known: UInt64 = 0, forcedBase: Block? = nil)
     {
         self.papers = papers
         self.goal = goal
-        self.fromIsLost = fromIsLost
+        self.fromIsLost = fromIsLost || papers.kind == .forced
         self.forcedBase = forcedBase
         highest = max(known, papers.fromExpects, papers.toExpects)
         if goal == .back { reason = "the operator asked for it" }
@@ -123,26 +125,30 @@ public struct RegionSwitch: Sendable {
                 return .wait(until: min(now + Limits.pauseMS, since + step.limitMS), for: step)
             }
             (sent, hasSent) = ((request, now), true)
+            if case .end(_, let outcome, _, _) = request.change { said = outcome }
             return .send(request)
         }
     }
 
-    /// Only what is newer than what is known: an epoch names one state.
+    /// Only what is newer than what is known: an epoch names one state, and while the one stands at which the switch began, the switch
+    /// is not ended.
     private mutating func take(_ reading: Reading, of side: Side) {
         guard case .facts(let facts) = reading else {
             if case .silent(let why) = reading { silence[side] = why }
             return
         }
         let known = side == .from ? from : to
-        let least = max(known?.epoch ?? 0, side == .from ? papers.fromExpects : papers.toExpects)
-        guard facts.epoch >= least else {
-            silence[side] = "it says how it stood at epoch \(facts.epoch), and was at \(least) already"
+        let began = side == .from ? papers.fromExpects : papers.toExpects
+        let isOurs = facts.openSwitch?.id == papers.id
+        let isOld = facts.epoch == began && wasOpen.contains(side) && !isOurs
+        guard facts.epoch >= max(known?.epoch ?? 0, began), !isOld else {
+            silence[side] = "it says how it stood before, at epoch \(facts.epoch)"
             return
         }
         silence[side] = nil
         if side == .from { from = facts } else { to = facts }
         highest = max(highest, facts.epoch)
-        if facts.openSwitch?.id == papers.id { wasOpen = true }
+        if isOurs { wasOpen.insert(side) }
     }
 
     private mutating func turnBack(_ why: String) {
@@ -155,15 +161,19 @@ public struct RegionSwitch: Sendable {
         guard let step else { return nil }
         let phase = phaseSince ?? now
         phaseSince = phase
-        let silent = silence.map { side, why in "\(name(of: side)) cannot be asked (\(why))" }.sorted()
-        let known = (silent + [refusal].compactMap { $0 }).map { "; " + $0 }.joined()
         if now - since >= step.limitMS {
-            return "\(step.rawValue) was not done within \(step.limitMS / 1_000) s\(known)"
+            return "\(step.rawValue) was not done within \(step.limitMS / 1_000) s" + trouble
         }
         if goal == .forward, !isOver, let stoppedAt, now - stoppedAt >= Limits.gapMS {
-            return
-                "\(papers.to) was not active within \(Limits.gapMS / 1_000) s after \(papers.from) had stopped\(known)"
+            return "\(papers.to) was not active within \(Limits.gapMS / 1_000) s after \(papers.from) had stopped"
+                + trouble
         }
-        return now - phase >= Limits.phaseMS ? "it took longer than \(Limits.phaseMS / 1_000) s\(known)" : nil
+        return now - phase >= Limits.phaseMS ? "it took longer than \(Limits.phaseMS / 1_000) s" + trouble : nil
+    }
+
+    /// Who is silent, and what was refused.
+    private var trouble: String {
+        let silent = silence.map { side, why in "\(name(of: side)) cannot be asked (\(why))" }.sorted()
+        return (silent + [refusal].compactMap { $0 }).map { "; " + $0 }.joined()
     }
 }

@@ -50,7 +50,7 @@ public enum Ending: Hashable, Sendable {
     /// The new region is active, the old one is not. `witnessed`: a block of the new region was seen on a peer that does not lead.
     /// `gapMS`: from the old region's last block to the new one's first, by the blocks' times.
     case done(witnessed: Bool, gapMS: Int64?, words: String)
-    /// The old region was made active again, and nothing of this switch can come later.
+    /// The old region was made active again, or, forced, the new one stays as it was. Nothing of this switch can come later.
     case rolledBack(why: String)
     /// Nothing was begun.
     case refused(why: String)
