@@ -80,12 +80,14 @@ extension RegionSwitch {
         case .running where !isBegun || !isOpen(from) && from.epoch > papers.fromExpects:
             return .end(.refused(why: reason ?? ""))
         case .running:
-            return restart(from)
+            // Every change names the switch, so that a late one does nothing to the next; so it is begun to be closed.
+            return isOpen(from) ? restart(from) : send(.begin, .from, .begin(papers))
         case .stopped, .handedOver:
             if !isOpen(from) { return overtaken() }
             if place(of: from) == .stopped { return restart(from) }
             guard let to else { return .wait(.seal) }
-            return to.epoch > papers.toExpects ? restart(from) : seal(to)
+            if to.epoch > papers.toExpects { return restart(from) }
+            return to.standing == .active || isTaken(to) ? overtaken() : seal(to)
         case .restarted, .foreign:
             return overtaken()
         }
@@ -96,7 +98,7 @@ extension RegionSwitch {
         goal = .back
         guard let to else { return .wait(.closeBack) }
         // What is on its way to the new region is refused from now on, too.
-        if isBegun, to.epoch == papers.toExpects, !isTaken(to) { return seal(to) }
+        if isBegun, to.epoch == papers.toExpects, to.standing != .active, !isTaken(to) { return seal(to) }
         let why = reason ?? "it was rolled back from elsewhere"
         for (side, region) in [(Side.from, from), (.to, to)] where isOpen(region) { return end(.closeBack, side, why) }
         return .end(isBegun ? .rolledBack(why: why) : .refused(why: "\(from.sentence), and was activated since"))
@@ -114,6 +116,9 @@ extension RegionSwitch {
                     .standDown, .from,
                     .deactivate(.standby, expects: from.epoch, epoch: Self.after(from.epoch), papers: papers.id))
             case .activating: return overtaken()
+            // As it stood before it handed over; or it never did, and must not now.
+            case .standby where place(of: from) == .stopped && isOpen(from):
+                return send(.standDown, .from, .seal(expects: from.epoch, papers: papers.id))
             case .standby: break
             }
         }
@@ -136,9 +141,11 @@ extension RegionSwitch {
         guard let to else { return .wait(.look) }
         // It was active, and is no longer: only the logs are left to be told.
         if to.activatedEpoch > papers.toExpects, goal == .forward { return overtaken() }
-        let isSealed = to.epoch > papers.toExpects
+        // A region that is active must not be stopped by the seal; and what activates it again does no harm.
+        let isSealed = to.epoch > papers.toExpects || to.standing == .active
         switch goal {
         case .forward:
+            if to.standing == .active { return .turnBack("\(to.sentence) already") }
             if isSealed { return .turnBack("\(to.sentence), not \(papers.toExpects): somebody else changed it") }
             if isTaken(to) { return .turnBack("another switch runs in \(to.name): \(to.openSwitch?.id ?? "")") }
             if !isOpen(to) { return send(.begin, .to, .begin(papers)) }
@@ -165,12 +172,12 @@ extension RegionSwitch {
         send(
             .restart, .from,
             .activate(
-                expects: from.epoch, epoch: Self.after(highest), base: nil, force: false,
-                papers: isOpen(from) ? papers.id : nil))
+                expects: from.epoch, epoch: Self.after(highest), base: nil, force: false, papers: papers.id))
     }
 
     private func seal(_ to: RegionFacts) -> Move {
-        send(.seal, .to, .seal(expects: to.epoch, papers: isOpen(to) ? papers.id : nil))
+        isOpen(to)
+            ? send(.seal, .to, .seal(expects: to.epoch, papers: papers.id)) : send(.begin, .to, .begin(papers))
     }
 
     private func end(_ step: Step, _ side: Side, _ words: String, gapMS: Int64? = nil) -> Move {

@@ -55,8 +55,9 @@ public struct RegionSwitch: Sendable {
 
     /// To begin a switch, with new papers, or to go on with one that is open in a log. `fromIsLost`: a planned one is gone on with as
     /// a forced one. `known`: the highest epoch heard of, of any region.
-    public init(_ papers: Papers, goal: Goal = .forward, fromIsLost: Bool = false, known: UInt64 = 0, forcedBase: Block? = nil)
-    {
+    public init(
+        _ papers: Papers, goal: Goal = .forward, fromIsLost: Bool = false, known: UInt64 = 0, forcedBase: Block? = nil
+    ) {
         self.papers = papers
         self.goal = goal
         self.fromIsLost = fromIsLost || papers.kind == .forced

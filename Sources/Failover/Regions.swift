@@ -62,7 +62,8 @@ public enum Chain: Hashable, Sendable {
     case nodeos(behind: UInt32, holders: Int, of: Block?, needed: Int)
 }
 
-/// How a region stands, from the leader of its group.
+/// How a region stands, from the leader of its group, while it holds the lease: what was committed before it was asked is in
+/// it. Older ones do no harm, but may lead to an ending that does not know how the logs stand.
 public struct RegionFacts: Hashable, Sendable {
     public var name: String
     /// Grows with every change of the region's state.
@@ -103,7 +104,7 @@ public struct RegionFacts: Hashable, Sendable {
     var sentence: String { "\(name) is \(standing.rawValue) at epoch \(epoch)" }
 }
 
-/// What came of asking a region how it stands. It may be old by the time that it is used, but was true once.
+/// What came of asking a region how it stands. It may be old by the time that it is used.
 public enum Reading: Hashable, Sendable {
     case facts(RegionFacts)
     /// Nobody answered who could know; why.

@@ -21,16 +21,16 @@ public struct SwitchRequest: Hashable, Sendable {
     public var operation: String
     public var change: Change
 
-    /// `papers`: the switch that the change is a step of, if it is open in that region, and nothing is done unless it is.
+    /// `papers`: the switch that the change is a step of; nothing is done unless it is open in that region.
     public enum Change: Hashable, Sendable {
         /// `region/switch/begin`
         case begin(Papers)
         /// `region/deactivate`
-        case deactivate(Standing, expects: UInt64, epoch: UInt64, papers: String?)
+        case deactivate(Standing, expects: UInt64, epoch: UInt64, papers: String)
         /// `region/deactivate` to standby with `renew`: only the epoch grows, so that what expects the one before is refused.
-        case seal(expects: UInt64, papers: String?)
+        case seal(expects: UInt64, papers: String)
         /// `region/activate` with `renew`. `base`: the block to go on from; nil: the region's own head.
-        case activate(expects: UInt64, epoch: UInt64, base: Block?, force: Bool, papers: String?)
+        case activate(expects: UInt64, epoch: UInt64, base: Block?, force: Bool, papers: String)
         /// `region/switch/end`
         case end(id: String, Outcome, words: String, gapMS: Int64?)
     }

@@ -21,7 +21,10 @@ struct Rules: OptionSet {
 
 /// The replicated state of a region's group, as far as switches go.
 struct ModelRegion: Hashable {
-    enum Answer: Hashable { case done, unchanged, epochChanged, refused(String) }
+    enum Answer: Hashable {
+        case done, unchanged, epochChanged
+        case refused(String)
+    }
 
     let name: String
     var epoch: UInt64
@@ -63,9 +66,9 @@ struct ModelRegion: Hashable {
     }
 
     private func refusal(
-        _ papers: String?, _ expects: UInt64, _ epoch: UInt64, _ rules: Rules, _ rule: Rules
+        _ papers: String, _ expects: UInt64, _ epoch: UInt64, _ rules: Rules, _ rule: Rules
     ) -> Answer? {
-        if let papers, papers != openSwitch?.id, rules.contains(.changesNeedTheirSwitch) {
+        if papers != openSwitch?.id, rules.contains(.changesNeedTheirSwitch) {
             return .refused("no_such_switch")
         }
         if !rules.contains(rule) { return nil }
