@@ -44,6 +44,9 @@ extension RegionSwitch {
         }
         if to.standing != .standby { return .turnBack("\(to.sentence), not standby") }
         if isTaken(to) { return .turnBack("another switch runs in \(to.name): \(to.openSwitch?.id ?? "")") }
+        if let theirs = to.head?.number, let ours = from.head?.number, theirs > ours {
+            return .turnBack("\(to.name) has block \(theirs), and \(from.name) has \(ours) only")
+        }
         switch place(of: from) {
         case .running:
             if from.epoch != papers.fromExpects {
@@ -57,9 +60,6 @@ extension RegionSwitch {
                 .deactivate(.standby, expects: from.epoch, epoch: Self.after(from.epoch), papers: papers.id))
         case .stopped:
             guard isOpen(from) else { return overtaken() }
-            if let ours = from.head, let theirs = to.head, theirs.number > ours.number {
-                return .turnBack("\(to.name) has block \(theirs.number), and \(from.name) ended with \(ours.number)")
-            }
             guard silence[.to] == nil, holds(to, from.head) else { return .wait(.hold) }
             return send(
                 .handOver, .from,
@@ -153,8 +153,8 @@ extension RegionSwitch {
             return send(
                 .activate, .to,
                 .activate(
-                    expects: papers.toExpects, epoch: epoch.overflow ? .max : epoch.partialValue, base: forcedBase,
-                    force: true, papers: papers.id))
+                    expects: papers.toExpects, epoch: epoch.overflow ? .max : epoch.partialValue,
+                    base: forcedBase ?? lastBlock, force: true, papers: papers.id))
         case .back:
             if !isBegun || isTaken(to) { return .end(.refused(why: reason ?? "")) }
             if !isSealed { return seal(to) }

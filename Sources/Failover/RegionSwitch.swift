@@ -2,14 +2,15 @@
 
 /// A switch of the active role between two regions, seen through by whoever has its papers.
 ///
-/// It looks at how both regions stand, not at what it was answered: so it makes no difference whether an answer was lost, whether
-/// another engine works at the same switch, or whether this one was just made from the papers in a log. Why it is safe:
-/// - An epoch names one state of its region. Every request expects the epoch of the state that it was decided on, so it does
-///   nothing once anything else has happened.
-/// - The new region is activated only when the old one was seen activating, and expects `toExpects`. Who raises the new region's
-///   epoch (the seal) has refused every activation of this switch, also those still on their way.
-/// - The way back ends with the old region active at a new epoch, even if it was never stopped: then every request of the
-///   way forward is refused.
+/// It looks at how both regions stand, not at what it was answered: so it makes no difference whether an answer was
+/// lost, whether another engine works at the same switch, or whether this one was just made from the papers in a log.
+/// Why it is safe:
+/// - An epoch names one state of its region. Every request expects the epoch of the state that it was decided on, so it
+///   does nothing once anything else has happened.
+/// - The new region is activated only when the old one was seen activating, and expects `toExpects`. Who raises the new
+///   region's epoch (the seal) has refused every activation of this switch, also those still on their way.
+/// - The way back ends with the old region active at a new epoch, even if it was never stopped: then every request of
+///   the way forward is refused.
 public struct RegionSwitch: Sendable {
     public let papers: Papers
     /// The old region cannot be reached: only the new one is asked and told.
@@ -24,7 +25,8 @@ public struct RegionSwitch: Sendable {
     public private(set) var from: RegionFacts?
     public private(set) var to: RegionFacts?
 
-    /// The block that a lost region is taken over from; nil: the new region's own head.
+    /// The block that a lost region is taken over from; nil: its last one if it is known to have stopped, else the new
+    /// region's head.
     let forcedBase: Block?
     /// The highest epoch known of any region.
     var highest: UInt64
@@ -53,8 +55,8 @@ public struct RegionSwitch: Sendable {
         case end(Ending)
     }
 
-    /// To begin a switch, with new papers, or to go on with one that is open in a log. `fromIsLost`: a planned one is gone on with as
-    /// a forced one. `known`: the highest epoch heard of, of any region.
+    /// To begin a switch, with new papers, or to go on with one that is open in a log. `fromIsLost`: a planned one is
+    /// gone on with as a forced one. `known`: the highest epoch heard of, of any region.
     public init(
         _ papers: Papers, goal: Goal = .forward, fromIsLost: Bool = false, known: UInt64 = 0, forcedBase: Block? = nil
     ) {
@@ -80,15 +82,15 @@ public struct RegionSwitch: Sendable {
         if goal == .forward, !isOver { turnBack(why) }
     }
 
-    /// The request was refused, and would be again. Not for what the next reading tells more truly: `epoch_changed`, `not_leader`,
-    /// `busy`, no answer.
+    /// The request was refused, and would be again. Not for what the next reading tells more truly: `epoch_changed`,
+    /// `not_leader`, `busy`, no answer.
     public mutating func refused(_ request: SwitchRequest, because why: String) {
         refusal = "\(request.region) refused to \(request.step.rawValue): \(why)"
         if let refusal { rollBack(because: refusal) }
     }
 
-    /// What to do, with both regions read after the latest request was answered or given up. `now`: in milliseconds, never less
-    /// than before.
+    /// What to do, with both regions read after the latest request was answered or given up. `now`: in milliseconds,
+    /// never less than before.
     public mutating func next(from readingOfFrom: Reading, to readingOfTo: Reading, at now: Int64) -> Directive {
         if let ending { return .ended(ending) }
         take(readingOfFrom, of: .from)
@@ -131,8 +133,8 @@ public struct RegionSwitch: Sendable {
         }
     }
 
-    /// Only what is newer than what is known: an epoch names one state, and while the one stands at which the switch began, the switch
-    /// is not ended.
+    /// Only what is newer than what is known: an epoch names one state, and while the one stands at which the switch
+    /// began, the switch is not ended.
     private mutating func take(_ reading: Reading, of side: Side) {
         guard case .facts(let facts) = reading else {
             if case .silent(let why) = reading { silence[side] = why }

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
-// The layer Failover: how the active role goes from one region to another. Values without I/O, clock or chance: what the
-// regions say and the time go in, the next request comes out. `RegionSwitch` is the engine. Imports nothing.
+// The layer Failover: how the active role goes from one region to another. Values without I/O, clock or chance: what
+// the regions say and the time go in, the next request comes out. `RegionSwitch` is the engine. Imports nothing.
 
 /// What a region does.
 public enum Standing: String, Hashable, Sendable {
@@ -28,8 +28,8 @@ public struct Block: Hashable, Sendable {
 /// Of the two regions of a switch: the one that was active, and the one that is to be.
 public enum Side: Hashable, Sendable { case from, to }
 
-/// What both regions' logs say of a switch from its beginning to its end. With the two epochs anybody can tell from the regions'
-/// states how far it has got.
+/// What both regions' logs say of a switch from its beginning to its end. With the two epochs anybody can tell from the
+/// regions' states how far it has got.
 public struct Papers: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable { case planned, forced, drill }
 
@@ -57,13 +57,13 @@ public enum Chain: Hashable, Sendable {
     case none
     /// Too few of them could be asked.
     case unknown
-    /// `behind`: how many blocks the head of the old region is above what a quorum of them has. `holders`: how many of them hold
-    /// the block `of`, by number and id. `needed`: how many must.
+    /// `behind`: how many blocks the head of the old region is above what a quorum of them has. `holders`: how many of
+    /// them hold the block `of`, by number and id. `needed`: how many must.
     case nodeos(behind: UInt32, holders: Int, of: Block?, needed: Int)
 }
 
-/// How a region stands, from the leader of its group, while it holds the lease: what was committed before it was asked is in
-/// it. Older ones do no harm, but may lead to an ending that does not know how the logs stand.
+/// How a region stands, from the leader of its group, while it holds the lease: what was committed before it was asked
+/// is in it. Older ones do no harm, but may lead to an ending that does not know how the logs stand.
 public struct RegionFacts: Hashable, Sendable {
     public var name: String
     /// Grows with every change of the region's state.

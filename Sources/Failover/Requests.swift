@@ -27,7 +27,8 @@ public struct SwitchRequest: Hashable, Sendable {
         case begin(Papers)
         /// `region/deactivate`
         case deactivate(Standing, expects: UInt64, epoch: UInt64, papers: String)
-        /// `region/deactivate` to standby with `renew`: only the epoch grows, so that what expects the one before is refused.
+        /// `region/deactivate` to standby with `renew`: only the epoch grows, so that what expects the one before is
+        /// refused.
         case seal(expects: UInt64, papers: String)
         /// `region/activate` with `renew`. `base`: the block to go on from; nil: the region's own head.
         case activate(expects: UInt64, epoch: UInt64, base: Block?, force: Bool, papers: String)
@@ -47,10 +48,11 @@ public enum Directive: Hashable, Sendable {
 
 /// How it ended, in words for the operator.
 public enum Ending: Hashable, Sendable {
-    /// The new region is active, the old one is not. `witnessed`: a block of the new region was seen on a peer that does not lead.
-    /// `gapMS`: from the old region's last block to the new one's first, by the blocks' times.
+    /// The new region is active, the old one is not. `witnessed`: a block of the new region was seen on a peer that
+    /// does not lead. `gapMS`: from the old region's last block to the new one's first, by the blocks' times.
     case done(witnessed: Bool, gapMS: Int64?, words: String)
-    /// The old region was made active again, or, forced, the new one stays as it was. Nothing of this switch can come later.
+    /// The old region was made active again, or, forced, the new one stays as it was. Nothing of this switch can come
+    /// later.
     case rolledBack(why: String)
     /// Nothing was begun.
     case refused(why: String)

@@ -9,7 +9,8 @@ private enum Fate: CaseIterable { case lost, delivered, late, deliveredAndLate }
 private struct Interruption: CustomStringConvertible {
     var after: Int
     var fate: Fate
-    /// How many requests of those that came after it reach the regions before it does; the rest of the run comes after it.
+    /// How many requests of those that came after it reach the regions before it does; the rest of the run comes after
+    /// it.
     var overtakenBy = 0
 
     var description: String { "after \(after), \(fate), overtaken by \(overtakenBy)" }
@@ -88,12 +89,14 @@ struct InterruptedTests {
             Issue.record("not done:\n\(world.story)")
             return
         }
-        // The 30 ms of the world's nodeos (a pause of 50), the new region's first block after 100 ms, and a few requests.
+        // The 30 ms of the world's nodeos (a pause of 50), the new region's first block after 100 ms, and a few
+        // requests.
         #expect(gap <= 200)
         check(world, "gap")
     }
 
-    /// Killed after every one of its requests, whatever became of that; then another engine goes on or back; and the same again.
+    /// Killed after every one of its requests, whatever became of that; then another engine goes on or back; and the
+    /// same again.
     @Test(arguments: [Papers.Kind.planned, .forced])
     func everyInterruptionCanBeResumedAndRolledBack(_ kind: Papers.Kind) {
         var endings: [String: Int] = [:]

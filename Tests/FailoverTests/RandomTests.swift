@@ -26,7 +26,8 @@ struct Dice: RandomNumberGenerator {
 struct Faults: OptionSet {
     let rawValue: Int
 
-    /// Requests and answers are lost, late and doubled; readings take their time; regions are silent; commands are killed.
+    /// Requests and answers are lost, late and doubled; readings take their time; regions are silent; commands are
+    /// killed.
     static let network = Faults(rawValue: 1)
     /// Several commands at once, for the same switch and for another one.
     static let crowd = Faults(rawValue: 2)
@@ -38,7 +39,8 @@ struct Faults: OptionSet {
     static let oldReadings = Faults(rawValue: 16)
 }
 
-/// Some commands on two regions, until they have ended or were killed; then quiet, and what was left open is seen through.
+/// Some commands on two regions, until they have ended or were killed; then quiet, and what was left open is seen
+/// through.
 struct RandomRun {
     private struct Command {
         var name: String
@@ -208,8 +210,11 @@ struct RandomRun {
             let from = world.active.first ?? "east"
             let to = from == "east" ? "west" : "east"
             for attempt in 1...3 {
+                // After a forced switch the lost region may be ahead still; then nothing is begun.
+                let isAhead = world[to].head.number > world[from].head.number
                 start(world.papers("new\(turn).\(attempt)", from: from, to: to), .forward)
                 for _ in 0..<3_000 where !commands.isEmpty && world.broken == nil { step() }
+                if isAhead { return }
                 // The first word of a killed command may come only now, and begin its switch.
                 guard world.active == [from], let open = world.openPapers, !open.id.hasPrefix("new") else { break }
                 seeThrough()
@@ -240,10 +245,11 @@ struct RandomTests {
         #expect(endings.isSuperset(of: ["done", "rolledBack", "refused"]), "\(endings)")
     }
 
-    /// What the engine relies on is needed: with any one rule left out of the regions' state, something breaks.
+    /// What the engine relies on is needed: with any one rule left out of the regions' state, something breaks. (That a
+    /// change needs its switch to be open is there for what is done by hand; with engines alone the epochs refuse it,
+    /// too.)
     @Test(arguments: [
         Rules.changesCompareEpochs, .sealComparesEpochs, .beginComparesEpochs, .oneSwitchAtATime,
-        .changesNeedTheirSwitch,
     ])
     func noRuleOfTheRegionsCanBeLeftOut(_ rule: Rules) {
         for seed in 1...UInt64(3_000) {

@@ -13,8 +13,8 @@ struct World {
     /// The regions' nodeos have the other one's blocks so long after it made them.
     var lagMS: Int64 = 30
     var allowsTwoActive = false
-    /// Regions may be read as they stood long before they were asked. No such reading may do harm, but then an engine cannot know
-    /// whether the logs have been told.
+    /// Regions may be read as they stood long before they were asked. No such reading may do harm, but then an engine
+    /// cannot know whether the logs have been told.
     var hasOldReadings = false
     private(set) var broken: String?
     private var trace: [(at: Int64, Event)] = []
