@@ -223,4 +223,40 @@ struct SwitchTests {
         guard case .done(witnessed: false, _, _)? = stage.run() else { return fail("not done") }
         #expect(stage.world.now < 1_000)
     }
+
+    /// Each step is in time, and together they are not.
+    @Test func theTimeWithoutAProducerIsBounded() {
+        var stage = Stage()
+        var (readings, sendings) = (0, 0)
+        stage.to = {
+            var facts = $0
+            if case .nodeos(let behind, _, let block, let needed) = facts.chain, readings < 90 {
+                readings += block?.number == 100 ? 1 : 0
+                facts.chain = .nodeos(behind: behind, holders: 1, of: block, needed: needed)
+            }
+            return .facts(facts)
+        }
+        stage.arrives = {
+            if $0.step == .handOver { sendings += 1 }
+            return $0.step == .handOver ? sendings == 9 : $0.step != .activate
+        }
+        guard case .rolledBack? = stage.run() else { return fail("not rolled back") }
+        #expect(stage.world.now > 10_000 && stage.world.now < 10_500)
+    }
+
+    /// The old region handed over since it was read: its log must not be closed before it is standby.
+    @Test func anOldReadingDoesNotCloseTheSwitchEarly() {
+        var stage = Stage()
+        _ = stage.run { $0.world.east.standing == .standby }
+        let old = stage.world.facts("east")
+        _ = stage.run { $0.world.west.standing == .active }
+        stage.engine = RegionSwitch(stage.engine.papers)
+        var isOld = true
+        stage.from = {
+            defer { isOld = false }
+            return .facts(isOld ? old : $0)
+        }
+        guard case .done? = stage.run() else { return fail("not done\n\(stage.world.story)") }
+        #expect(stage.world.east.standing == .standby)
+    }
 }
