@@ -143,7 +143,8 @@ public struct RegionSwitch: Sendable {
         let known = side == .from ? from : to
         let began = side == .from ? papers.fromExpects : papers.toExpects
         let isOurs = facts.openSwitch?.id == papers.id
-        let isOld = facts.epoch == began && wasOpen.contains(side) && !isOurs
+        let mayBeEnded = side == .to && facts.standing == .active
+        let isOld = facts.epoch == began && wasOpen.contains(side) && !isOurs && !mayBeEnded
         guard facts.epoch >= max(known?.epoch ?? 0, began), !isOld else {
             silence[side] = "it says how it stood before, at epoch \(facts.epoch)"
             return

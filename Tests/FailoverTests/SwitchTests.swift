@@ -252,11 +252,33 @@ struct SwitchTests {
         _ = stage.run { $0.world.west.standing == .active }
         stage.engine = RegionSwitch(stage.engine.papers)
         var isOld = true
-        stage.from = {
-            defer { isOld = false }
-            return .facts(isOld ? old : $0)
+        stage.from = { .facts(isOld ? old : $0) }
+        stage.arrives = { _ in
+            isOld = false
+            return true
         }
         guard case .done? = stage.run() else { return fail("not done\n\(stage.world.story)") }
         #expect(stage.world.east.standing == .standby)
+    }
+
+    @Test func whatIsKnownIsNotForgottenForAnOldReading() {
+        var stage = Stage()
+        _ = stage.run { $0.world.east.standing == .standby }
+        let old = stage.world.facts("east")
+        stage.arrives = { $0.step != .activate }
+        _ = stage.run { $0.engine.step == .activate }
+        stage.arrives = { _ in true }
+        stage.from = { _ in .facts(old) }
+        guard case .halfway? = stage.run() else { return fail("not halfway\n\(stage.world.story)") }
+        #expect(stage.world.active == ["west"])
+    }
+
+    @Test func aRegionThatIsActiveIsNotSealed() {
+        var stage = Stage(.forced)
+        stage.world.allowsTwoActive = true
+        _ = stage.run { $0.world.west.openSwitch != nil }
+        stage.world.west.standing = .active
+        guard case .rolledBack? = stage.run() else { return fail("not rolled back") }
+        #expect(stage.world.west.standing == .active && stage.world.west.openSwitch == nil)
     }
 }
