@@ -141,7 +141,7 @@ final class Cluster: Sendable {
         }
     }
 
-    fileprivate func tell() {
+    func tell() {
         for peer in peers {
             let lines = peer.log.split(separator: "\n", omittingEmptySubsequences: true).suffix(60)
             print("---- peer \(peer.id) (\(peer.runs ? "running" : "not running")), last of its log:")
@@ -151,7 +151,7 @@ final class Cluster: Sendable {
         }
     }
 
-    fileprivate func destroy(keeping: Bool) async {
+    func destroy(keeping: Bool) async {
         for peer in peers {
             peer.killGroup()
         }
@@ -182,7 +182,7 @@ func withCluster(_ settings: GroupSettings = GroupSettings(), _ test: (Cluster) 
 }
 
 /// `PRODHA_KEEP`: the files of a test that fails are kept, or with `all` those of every test.
-private let kept = ProcessInfo.processInfo.environment["PRODHA_KEEP"]
+let kept = ProcessInfo.processInfo.environment["PRODHA_KEEP"]
 
 enum TemporaryDirectory {
     static func make() throws -> URL {

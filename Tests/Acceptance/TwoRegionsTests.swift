@@ -1,0 +1,269 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Foundation
+import Testing
+
+@testable import Harness
+
+extension Acceptance {
+    /// Two regions: one produces, and nothing but an operator changes which.
+    @Suite struct TwoRegionsTests {
+        private func standing(_ peer: Peer) async throws -> String? {
+            try await peer.status()["production.state"]?.string
+        }
+
+        private func epoch(_ cluster: Cluster) async throws -> Int {
+            try #require(try await cluster.leader().status()["production.epoch"]?.int)
+        }
+
+        private func post(_ cluster: Cluster, _ call: String, _ body: JSON) async throws -> Response {
+            try await cluster.leader().post("/v1/prodha/region/\(call)", body)
+        }
+
+        /// West has heard of east, at every peer, that it is in this state.
+        private func hears(_ cluster: Cluster, _ state: String, atLeast epoch: Int = 0) async throws {
+            for peer in cluster.peers where peer.runs {
+                try await eventually("peer \(peer.id) hears that the other region is \(state)") {
+                    let regions = try await peer.status()["regions"]?.array ?? []
+                    return regions.contains {
+                        $0["report.state"]?.string == state && $0["report.epoch"]?.int ?? 0 >= epoch
+                    }
+                }
+            }
+        }
+
+        private func begin(_ regions: Regions, _ id: String) async throws -> (east: Int, west: Int) {
+            let epochs = (try await epoch(regions.east), try await epoch(regions.west))
+            let papers: JSON = [
+                "id": .string(id), "kind": "planned", "from": "east", "to": "west", "from_expects": .int(epochs.0),
+                "to_expects": .int(epochs.1), "operation": .string("\(id)/begin"),
+            ]
+            for cluster in [regions.east, regions.west] {
+                try #require(try await post(cluster, "switch/begin", papers).status == 200)
+            }
+            return epochs
+        }
+
+        /// Every step of a planned switch, as the calls that it consists of; and what comes late loses.
+        @Test func theCallsOfASwitchAreCompareAndSet() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                var chain = try Chain()
+                try await regions.east.commit(try chain.next(3))
+                try await hears(regions.west, "active")
+                let epochs = try await begin(regions, "s1")
+
+                // Another one does not begin beside it, and what is no step of it is not done as one.
+                let other: JSON = [
+                    "id": "s2", "kind": "planned", "from": "east", "to": "west", "from_expects": .int(epochs.east),
+                    "to_expects": .int(epochs.west),
+                ]
+                let running = try await post(regions.east, "switch/begin", other).error(409, "switch_running")
+                try #require(running["error.details.switch"]?.string == "s1")
+                try await post(
+                    regions.east, "deactivate", ["expects": .int(epochs.east), "switch": "s2"]
+                ).error(409, "no_such_switch")
+                // West does not become active while east is, on anybody's word alone.
+                try await post(regions.west, "activate", ["expects": .int(epochs.west)])
+                    .error(409, "other_region_active")
+                try await post(regions.east, "deactivate", ["expects": .int(epochs.east + 7)])
+                    .error(409, "epoch_changed")
+
+                let stopped = try await post(
+                    regions.east, "deactivate", ["expects": .int(epochs.east), "switch": "s1", "operation": "s1/stop"]
+                ).document()
+                try #require(
+                    stopped["state"]?.string == "standby" && stopped["head.block_num"]?.int == chain.head?.number)
+                try await regions.east.submit(try chain.candidate()).error(409, "region_standby")
+                // The same request again is not done again.
+                let again = try await post(
+                    regions.east, "deactivate", ["expects": .int(epochs.east), "switch": "s1", "operation": "s1/stop"]
+                ).document()
+                try #require(again["epoch"]?.int == stopped["epoch"]?.int)
+                let handing = try await post(
+                    regions.east, "deactivate",
+                    ["expects": .int(epochs.east + 1), "switch": "s1", "state": "activating"]
+                ).document()
+                try #require(handing["state"]?.string == "activating" && handing["region_active"]?.bool == false)
+
+                let head = try #require(chain.head)
+                let base = try #require(try await regions.east.leader().block(head.number))
+                let activation: JSON = [
+                    "expects": .int(epochs.west), "epoch": 40, "switch": "s1", "base": .string(base.hex),
+                ]
+                let activated = try await post(regions.west, "activate", activation).document()
+                try #require(
+                    activated["state"]?.string == "active" && activated["activated_epoch"]?.int == 40
+                        && activated["head.block_id"]?.string == head.id)
+                try await regions.west.commit(try chain.next(3))
+                // A seal comes too late for that, and a rollback of east with it.
+                try await post(
+                    regions.west, "deactivate", ["expects": .int(epochs.west), "switch": "s1", "renew": true]
+                ).error(409, "epoch_changed")
+                try await post(
+                    regions.west, "activate", ["expects": .int(epochs.west), "base": .string("00")]
+                ).error(409, "epoch_changed")
+                let end: JSON = ["id": "s1", "result": "done", "words": "west produces", "gap_ms": 500]
+                for cluster in [regions.west, regions.east] {
+                    try #require(try await post(cluster, "switch/end", end).document()["changed"]?.bool == true)
+                    try #require(try await post(cluster, "switch/end", end).document()["changed"]?.bool == false)
+                }
+                // The seal: what was asked for with the epoch before is refused from then on.
+                let stands = try await epoch(regions.east)
+                let seal = try await post(
+                    regions.east, "deactivate", ["expects": .int(stands), "renew": true]
+                ).document()
+                try #require(seal["epoch"]?.int == stands + 1 && seal["changed"]?.bool == true)
+                try await post(
+                    regions.east, "activate", ["expects": .int(stands), "epoch": 99, "force": true]
+                ).error(409, "epoch_changed")
+                let history = try await regions.east.leader().get("/v1/prodha/history").document()
+                let items = history["entries"]?.array ?? []
+                let item = try #require(items.first { $0["event"]?.string == "failover" })
+                try #require(
+                    item["about"]?.string == "east to west, planned" && item["outcome"]?.string == "west produces"
+                        && item["result"]?.string == "done")
+            }
+        }
+
+        /// A base that would undo what the region committed is refused unless it is forced.
+        @Test func aBaseBelowTheHeadIsRefused() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                var chain = try Chain()
+                let blocks = try chain.next(3)
+                try await regions.east.commit(blocks)
+                try await hears(regions.east, "standby")
+                let stands = try await epoch(regions.east)
+                try #require(try await post(regions.east, "deactivate", [:]).status == 200)
+                try await post(
+                    regions.east, "activate", ["expects": .int(stands + 1), "base": .string(blocks[1].hex)]
+                ).error(409, "base_refused")
+                try await post(regions.east, "activate", ["base": "zz"]).error(400, "malformed_request")
+                try await post(regions.east, "activate", ["base": "0011"]).error(400, "malformed_block")
+                try #require(
+                    try await post(regions.east, "activate", ["base": .string(blocks[2].hex)]).status == 200)
+                try await regions.east.commit(try chain.next(2))
+                // A rebase is an operator's word that the group's blocks are not the chain's.
+                let rebased = try await post(regions.east, "rebase", ["base": .string(blocks[1].hex)]).document()
+                try #require(rebased["head.block_id"]?.string == blocks[1].id)
+            }
+        }
+
+        /// A group that was silent for long may have been given up: it asks before it produces.
+        @Test func aRegionThatComesBackAsksTheOtherFirst() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                var chain = try Chain()
+                // Its blocks are old from the start.
+                try await regions.east.commit(try chain.next(3))
+                for peer in regions.peers { try await peer.kill() }
+                try await regions.east.start()
+                let leader = try await regions.east.leader()
+                try await eventually("it waits for the other region") {
+                    try await leader.canProduce()["reason"]?.string == "region_unconfirmed"
+                }
+                try await regions.east.submit(try chain.candidate()).error(409, "region_unconfirmed")
+                // One peer of west knows nothing of how west stands; two do.
+                try await regions.west.start([regions.west.peers[0]])
+                try await always("one peer's word is not west's") {
+                    try await leader.canProduce()["reason"]?.string == "region_unconfirmed"
+                }
+                try await regions.west.start([regions.west.peers[1]])
+                try await regions.east.commit(try chain.next(2))
+
+                // And without west, on an operator's word.
+                for peer in regions.peers where peer.runs { try await peer.kill() }
+                try await regions.east.start()
+                let next = try await regions.east.leader()
+                try await eventually("it waits for the other region") {
+                    try await next.canProduce()["reason"]?.string == "region_unconfirmed"
+                }
+                try await post(regions.east, "confirm", ["expects": 77]).error(409, "epoch_changed")
+                try #require(try await post(regions.east, "confirm", ["reason": "west is switched off"]).status == 200)
+                try await regions.east.commit(try chain.next(2))
+            }
+        }
+
+        /// East stands still while west is forced; when it goes on it stops by itself, and says what only it has.
+        @Test func aRegionThatWasOvertakenFencesItself() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                var chain = try Chain()
+                let shared = try chain.next(4)
+                try await regions.east.commit(shared)
+                try await hears(regions.west, "active")
+                for peer in regions.east.peers { peer.send(SIGSTOP) }
+                let west = try await regions.west.leader()
+                try await eventually("west does not hear east any more") {
+                    try await west.post("/v1/prodha/region/activate", [:]).reason == "other_region_silent"
+                }
+                // West goes on from the block before the last.
+                let forced = try await west.post(
+                    "/v1/prodha/region/activate",
+                    ["epoch": 1_000_000, "force": true, "base": .string(shared[2].hex)]
+                ).document()
+                try #require(forced["activated_epoch"]?.int == 1_000_000)
+                let contact = ContinuousClock.now
+                for peer in regions.east.peers { peer.send(SIGCONT) }
+                try await eventually("east fences itself", within: .seconds(10)) {
+                    for peer in regions.east.peers where try await standing(peer) != "standby" { return false }
+                    return true
+                }
+                print("east fenced itself after \(ContinuousClock.now - contact)")
+                let status = try await regions.east.leader().status()
+                try #require(status["production.superseded.by"]?.string == "west")
+                try #require(status["production.superseded.epoch"]?.int == 1_000_000)
+                let loss = try await regions.east.leader().get("/v1/prodha/loss").document()
+                try #require(loss["blocks"]?.array?.map { $0["block_id"]?.string } == [shared[3].id], "\(loss)")
+                try #require(loss["truncated"]?.bool == false)
+                try await regions.east.submit(try chain.candidate()).error(409, "region_standby")
+                var other = try Chain(after: (shared[2].number, shared[2].id))
+                try await regions.west.commit(try other.next(2))
+                try #require(try await regions.producers().allSatisfy { peer in regions.west.peers.contains { $0 === peer } })
+            }
+        }
+
+        /// Both files say active: nobody knows which is right, so neither produces until one is told to stop.
+        @Test func withTwoActiveRegionsNeitherProduces() async throws {
+            try await withRegions(active: ["east", "west"]) { regions in
+                try await regions.start()
+                for cluster in [regions.east, regions.west] {
+                    let leader = try await cluster.leader()
+                    try await eventually("the leader sees that both are active") {
+                        try await leader.canProduce()["reason"]?.string == "regions_in_conflict"
+                    }
+                }
+                try #require(try await post(regions.west, "deactivate", [:]).status == 200)
+                var chain = try Chain()
+                try await eventually("east goes on") {
+                    try await regions.east.leader().canProduce()["can_produce"]?.bool == true
+                }
+                try await regions.east.commit(try chain.next(2))
+            }
+        }
+
+        /// Taurus's procedure: the flag in every file. It takes effect once the other region has been made standby.
+        @Test func editedFilesAreFollowedOnceTheOtherRegionIsStandby() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                try await hears(regions.west, "active")
+                for peer in regions.west.peers {
+                    try peer.edit { $0["is_active_raft_cluster"] = .bool(true) }
+                    peer.send(SIGHUP)
+                }
+                let west = try await regions.west.leader()
+                try await west.says("edited is_active_raft_cluster to true, and this region stays standby")
+                try await always("west stays standby") { try await standing(west) == "standby" }
+                for peer in regions.east.peers {
+                    try peer.edit { $0["is_active_raft_cluster"] = .bool(false) }
+                    peer.send(SIGHUP)
+                }
+                try await eventually("west is active") { try await standing(west) == "active" }
+                try #require(try await standing(try await regions.east.leader()) == "standby")
+                var chain = try Chain()
+                try await regions.west.commit(try chain.next(2))
+            }
+        }
+    }
+}
