@@ -18,19 +18,39 @@ extension ClusterView {
 
 extension RegionView {
     var document: Tree {
-        .map([
+        let judged: [Tree.Field] = [
             .init("name", Tree(name)),
             .init("verdict", .string(verdict.rawValue)),
             .init("headline", .string(headline)),
             .init("state", .string(state.name)),
             .init("reason", Tree(state.reason?.rawValue)),
             .init("certain", .bool(isCertain)),
+        ]
+        return .map(judged + production + group)
+    }
+
+    private var production: [Tree.Field] {
+        let aside = maintenance.map { peer -> Tree in
+            .map([.init("peer", Tree(peer.peer)), .init("act", Tree(actOf: peer.act))])
+        }
+        return [
             .init("active", Tree(isActive)),
             .init("epoch", Tree(epoch)),
+            .init("standing", Tree(standing?.rawValue)),
+            .init("activated_epoch", Tree(activatedEpoch)),
+            .init("switch", openSwitch.map { Tree(encoding: $0) } ?? .null),
+            .init("superseded", superseded.map { Tree(encoding: $0) } ?? .null),
+            .init("last_drill", lastDrill.map { Tree(encoding: $0) } ?? .null),
+            .init("ready", Tree(readiness?.isReady)),
+            .init("readiness", Tree(readiness?.words)),
+            .init("heard", .list((heard ?? []).map(\.document))),
             .init("pause", pause.map { Tree(actOf: $0) } ?? .null),
-            .init(
-                "maintenance",
-                .list(maintenance.map { .map([.init("peer", Tree($0.peer)), .init("act", Tree(actOf: $0.act))]) })),
+            .init("maintenance", .list(aside)),
+        ]
+    }
+
+    private var group: [Tree.Field] {
+        [
             .init("leader_id", Tree(leader?.id)),
             .init("leader_term", Tree(leader?.term)),
             .init("lease_holders", .list(leaseHolders.map { Tree($0) })),
@@ -45,6 +65,15 @@ extension RegionView {
             .init("disagreements", .list(disagreements.map(\.document))),
             .init("concerns", .list(concerns.map { .string($0) })),
             .init("peers", .list(peers.map(\.document))),
+        ]
+    }
+}
+
+extension HeardRegion {
+    var document: Tree {
+        .map([
+            .init("region", .string(name)), .init("by", Tree(by)), .init("age_ms", Tree(age)),
+            .init("report", report.map { Tree($0) } ?? .null),
         ])
     }
 }

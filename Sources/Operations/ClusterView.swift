@@ -44,6 +44,9 @@ public struct ClusterView: Hashable, Sendable {
                 name: name, reports: inspection.reports.filter { $0.target.region == name },
                 quorumInFile: name.flatMap { inspection.quorumInFile[$0] })
         }
+        for index in regions.indices where regions.count > 1 {
+            regions[index].readiness = Readiness(of: regions[index], among: regions)
+        }
         alarms = []
         concerns = []
         let producing = regions.filter { !$0.producers.isEmpty }
@@ -53,12 +56,28 @@ public struct ClusterView: Hashable, Sendable {
         }
         let active = regions.filter { $0.isActive == true }
         if active.count > 1 {
-            let which = active.map { "\($0.label)\($0.epoch.map { " (epoch \($0))" } ?? "")" }
-            alarms.append("\(active.count) regions are active: \(enumeration(which))")
+            let which = active.map { region in
+                let since = region.activatedEpoch.map { ", active since \($0)" } ?? ""
+                return region.label + (region.epoch.map { " (epoch \($0)\(since))" } ?? "")
+            }
+            alarms.append("\(active.count) regions are active: \(enumeration(which))\(Self.whoIsRight(active))")
         }
         if regions.count > 1, regions.allSatisfy({ $0.isActive == false }) {
             concerns.append("no region is active, so nothing produces")
         }
+    }
+
+    /// Of active regions that with the higher epoch of activation is right.
+    private static func whoIsRight(_ active: [RegionView]) -> String {
+        let epochs = active.compactMap(\.activatedEpoch)
+        guard epochs.count == active.count, let highest = epochs.max() else { return "" }
+        let right = active.filter { $0.activatedEpoch == highest }.map(\.label)
+        let others = active.filter { $0.activatedEpoch != highest }.map(\.label)
+        if right.count == 1 {
+            return "; \(right[0]) is right, \(enumeration(others)) must stop and does so on hearing of it"
+        }
+        return "; none of \(enumeration(right)) is newer, so they stop: prodha failover --force --accept-loss --region "
+            + "NAME says which one goes on"
     }
 
     public var verdict: Verdict {
@@ -67,9 +86,7 @@ public struct ClusterView: Hashable, Sendable {
     }
 
     /// Peers were reached, and all that answered want another token.
-    public var isDenied: Bool {
-        verdict == .unreachable && regions.contains { $0.peers.contains { $0.report.failure?.isDenial == true } }
-    }
+    public var isDenied: Bool { verdict == .unreachable && regions.contains(where: \.isDenied) }
 
     /// 0 well, 2 degraded, 69 nothing reachable, 77 the token is refused.
     public var exitCode: Int32 {
@@ -149,6 +166,19 @@ public struct RegionView: Hashable, Sendable {
     /// Nil when nobody can tell.
     public var isActive: Bool?
     public var epoch: UInt64?
+    /// What it does, as its leader says, else as that peer says which has applied most. Nil when nobody can tell.
+    public var standing: RegionStanding?
+    /// The epoch at which it became active last. Nil when nobody says.
+    public var activatedEpoch: UInt64?
+    /// A switch that has begun and not ended.
+    public var openSwitch: SwitchDocument?
+    /// Another region went on without this one.
+    public var superseded: LossDocument.Superseded?
+    public var lastDrill: StatusDocument.Drill?
+    /// The other regions, each as that peer heard it which heard it last. Nil when no peer says.
+    public var heard: [HeardRegion]?
+    /// Whether it could take over now. Nil unless it is standby, answers, and other regions were asked too.
+    public var readiness: Readiness?
     /// Who paused it and why; nil when it is not paused, or nobody said.
     public var pause: ActDocument?
     /// Peers that are to take no leadership.
@@ -181,9 +211,19 @@ public struct RegionView: Hashable, Sendable {
             }
         let isWell =
             up == total && produces && isCertain && alarms.isEmpty && disagreements.isEmpty && concerns.isEmpty
-            && leader?.isSelfDeclared == true
+            && leader?.isSelfDeclared == true && readiness?.isReady != false
         return isWell ? .well : .degraded
     }
+}
+
+/// Another region, as one peer of this one heard it.
+public struct HeardRegion: Hashable, Sendable {
+    public var name: String
+    /// The peer that heard it; that said so, when nobody has.
+    public var by: Int
+    /// Nil: it was never heard.
+    public var age: Milliseconds?
+    public var report: RegionReportDocument?
 }
 
 /// One peer, and what the others say of it.

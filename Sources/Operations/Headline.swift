@@ -17,7 +17,8 @@ extension RegionView {
         let leads = saysWhoLeads ? [] : [leaderClause]
         let aside = maintenance.map(\.peer)
         let isAside = aside.isEmpty ? [] : ["\(peerNames(aside)) in maintenance"]
-        let parts = [first] + leads + ["\(up) of \(total) up"] + isAside + missing + otherConcerns + doubt
+        let lacks = readiness.map { $0.isReady ? [] : [$0.words] } ?? []
+        let parts = [first] + leads + ["\(up) of \(total) up"] + isAside + missing + otherConcerns + doubt + lacks
         return (alarm + [parts.joined(separator: ", ")]).joined(separator: "; ")
     }
 
@@ -44,6 +45,8 @@ extension RegionView {
             guard let leader else { return ("\(does) (peer \(id))", false) }
             return id == leader.id ? (does, false) : ("\(does): peer \(id) still may, though \(leads) now", true)
         case .severalMayProduce: return ("\(label) may fork", false)
+        case .standby where standing == .activating:
+            return ("\(label) has stopped, so that another region can start", false)
         case .standby: return (isCertain ? "\(label) is standby" : "\(label) is standby, as its peers here say", false)
         case .paused: return ("\(label) is paused \(pause?.words() ?? "by an operator")", false)
         case .waiting(.leaseWait, let rest):

@@ -93,17 +93,9 @@ public struct LiveCheck: Hashable, Sendable {
     }
 
     private mutating func compareClocks(_ answers: [(Int, PeerAnswer)]) {
-        let offsets = answers.compactMap { id, answer in answer.clockOffset.map { (id, $0, answer.roundTrip.value / 2) }
-        }
-        .sorted { $0.1 < $1.1 }
-        guard let first = offsets.first, let last = offsets.last else { return }
-        // What the two round trips leave open is not held against them.
-        let apart = last.1 - first.1 - first.2 - last.2
-        guard apart > Self.maxClockOffset else { return }
-        add(
-            .warning, nil,
-            "the clock of peer \(last.0) is \(span(last.1 - first.1)) ahead of that of peer \(first.0)",
-            "synchronize their clocks")
+        guard let clocks = ClockSpread(answers.map { ("peer \($0.0)", $0.1) }), clocks.apart > Self.maxClockOffset
+        else { return }
+        add(.warning, nil, clocks.words, "synchronize their clocks")
     }
 
     private mutating func compareState(_ answers: [(Int, PeerAnswer)], _ configuration: Configuration?) {
@@ -121,6 +113,25 @@ public struct LiveCheck: Hashable, Sendable {
 
     /// 0 all as the file says; 2 something differs; 69 nobody answers; 77 the token is refused.
     public var exitCode: Int32 { isDenied ? 77 : !isReachable ? 69 : findings.isEmpty ? 0 : 2 }
+}
+
+/// How far the clocks of peers are apart.
+struct ClockSpread {
+    /// In milliseconds at least: what the two round trips leave open is not held against them.
+    let apart: Double
+    /// Which two are furthest apart.
+    let words: String
+
+    /// Nil when no peer says what its clock says.
+    init?(_ answers: [(name: String, answer: PeerAnswer)]) {
+        let offsets = answers.compactMap { name, answer in
+            answer.clockOffset.map { (name: name, offset: $0, doubt: answer.roundTrip.value / 2) }
+        }
+        .sorted { $0.offset < $1.offset }
+        guard let first = offsets.first, let last = offsets.last else { return nil }
+        apart = last.offset - first.offset - first.doubt - last.doubt
+        words = "the clock of \(last.name) is \(span(last.offset - first.offset)) ahead of that of \(first.name)"
+    }
 }
 
 extension LiveCheck.Finding: CustomStringConvertible {

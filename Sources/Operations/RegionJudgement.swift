@@ -13,6 +13,13 @@ extension RegionView {
         epoch =
             judgement.authority.map { $0.status.production.epoch }
             ?? judgement.answers.map(\.status.production.epoch).max()
+        let production = judgement.isActive == nil ? nil : judgement.latest?.status.production
+        standing = production.map { $0.state ?? ($0.regionActive ? .active : .standby) }
+        activatedEpoch = judgement.latest?.status.production.activatedEpoch
+        openSwitch = judgement.latest?.status.production.switch
+        superseded = judgement.latest?.status.production.superseded
+        lastDrill = judgement.latest?.status.production.lastDrill
+        heard = judgement.heard
         pause = judgement.latest?.status.production.pause
         maintenance = judgement.latest?.status.maintenance ?? []
         bestCommitIndex = judgement.bestCommitIndex
@@ -111,6 +118,21 @@ private struct Judgement {
         let active = (authority.map { [$0] } ?? followers).map(\.status.production.regionActive)
         guard isCertain || authority != nil || leader != nil else { return nil }
         return active.contains(true) ? true : active.isEmpty ? nil : false
+    }
+
+    // MARK: - Other regions
+
+    var heard: [HeardRegion]? {
+        let said = answers.flatMap { witness in
+            (witness.status.regions ?? []).prefix(ClusterView.maxHearsay).map { other in
+                HeardRegion(name: other.name, by: witness.id, age: other.ageMS, report: other.report)
+            }
+        }
+        guard answers.contains(where: { $0.status.regions != nil }) else { return nil }
+        func age(_ region: HeardRegion) -> Double { region.age?.value ?? .infinity }
+        var names: [String] = []
+        for region in said where !names.contains(region.name) { names.append(region.name) }
+        return names.compactMap { name in said.filter { $0.name == name }.min { age($0) < age($1) } }
     }
 
     // MARK: - What cannot be seen
@@ -343,6 +365,9 @@ private struct Judgement {
                 concerns.append(
                     "peer \(id) cannot consume the queue \(queue.name): \(queue.reason ?? "why is not known")")
             }
+        }
+        if let running = latest?.status.production.switch {
+            concerns.append("\(running.words) has not ended: prodha failover --resume goes on, --rollback undoes it")
         }
         if let quiet, quiet > ClusterView.maxQuiet { concerns.append("no block for \(span(quiet.value))") }
         if !hasQuorum, !answers.isEmpty, let quorum, state.reason != .noQuorum {

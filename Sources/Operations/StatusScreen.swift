@@ -27,12 +27,19 @@ public struct StatusScreen: Sendable {
                 lines += wrapped("- peer \(peer.peer) is in maintenance, \(peer.act.words())", width: width, indent: 2)
             }
             for concern in region.concerns { lines += finding(concern, style.yellow) }
+            for fact in facts(region, view) { lines += wrapped("- " + fact, width: width, indent: 2) }
+            if let readiness = region.readiness {
+                lines +=
+                    readiness.isReady
+                    ? wrapped("- " + readiness.words, width: width, indent: 2)
+                    : finding(readiness.words, style.yellow)
+            }
         }
         return lines
     }
 
     private static func title(_ region: RegionView) -> String {
-        var parts = [region.isActive.map { $0 ? "active" : "standby" } ?? "state unknown"]
+        var parts = [region.isActive == nil ? "state unknown" : region.standingWords]
         if let epoch = region.epoch { parts.append("epoch \(epoch)") }
         if let term = region.leader?.term { parts.append("term \(term)") }
         if let quorum = region.quorum { parts.append("quorum \(quorum) of \(region.total)") }
@@ -40,8 +47,47 @@ public struct StatusScreen: Sendable {
         return "\(printable(region.label)): \(parts.joined(separator: ", "))"
     }
 
+    private func facts(_ region: RegionView, _ view: ClusterView) -> [String] {
+        var facts: [String] = []
+        if let superseded = region.superseded { facts.append(superseded.words) }
+        let answering = view.regions.filter { $0.up > 0 }.map(\.name)
+        for other in region.heard ?? [] where !answering.contains(other.name) { facts.append(other.words) }
+        return facts
+    }
+
     private func finding(_ text: String, _ paint: (String) -> String) -> [String] {
         wrapped("! " + text, width: width, indent: 2).map(paint)
+    }
+}
+
+extension RegionView {
+    var standingWords: String {
+        switch standing {
+        case .active, .standby, .activating: return standing?.rawValue ?? ""
+        case .unknown(let text)?: return printable(text, limit: 20)
+        case nil: return isActive == true ? "active" : "standby"
+        }
+    }
+}
+
+extension LossDocument.Superseded {
+    /// "it has stopped for good: west is active since epoch 1000000 ...".
+    var words: String {
+        let base = base.map { " and went on from block \($0.blockNum)" } ?? ""
+        let head = head.map { " its own last one is block \($0.blockNum);" } ?? ""
+        return "it gave way: \(printable(by, limit: 64)) is active since epoch \(epoch)\(base);\(head) "
+            + "prodha history --loss lists the blocks that only this region has"
+    }
+}
+
+extension HeardRegion {
+    /// "peer 2 heard west 312 ms ago: active, epoch 5, block 1034".
+    var words: String {
+        let name = printable(name, limit: 64)
+        guard let age, let report else { return "no peer has heard \(name) yet" }
+        let head = report.head.map { ", block \($0.blockNum)" } ?? ""
+        let state = printable(report.state.rawValue, limit: 20) + (report.paused ? " and paused" : "")
+        return "peer \(by) heard \(name) \(span(age.value)) ago: \(state), epoch \(report.epoch)\(head)"
     }
 }
 
@@ -54,9 +100,13 @@ extension ClusterView {
             "commit_index", "applied_index", "lag", "head_block_num", "head_block_id", "links_up", "links_total",
             "can_produce", "reason", "region_active", "epoch", "paused", "version", "uptime_ms", "round_trip_ms",
             "error",
-            "error_message", "nodeos", "nodeos_head_block_num", "known_age_ms", "known_from",
+            "error_message", "nodeos", "nodeos_head_block_num", "known_age_ms", "known_from", "region_state",
+            "activated_epoch", "switch", "region_ready",
         ]
-        let rows = regions.flatMap { region in region.peers.map { $0.tsvFields(region: region.name) } }
+        let rows = regions.flatMap { region in
+            let ready = region.readiness.map { $0.isReady ? "true" : "false" } ?? ""
+            return region.peers.map { $0.tsvFields(region: region.name) + [ready] }
+        }
         return ([names] + rows).map(tsvRow).joined()
     }
 }
@@ -75,7 +125,7 @@ extension PeerView {
             let failure = report.failure
             return start + Array(repeating: "", count: 20) + [
                 failure?.name ?? "", failureText, "", "", lastKnown.map { number($0.age) } ?? "",
-                lastKnown.map { String($0.from) } ?? "",
+                lastKnown.map { String($0.from) } ?? "", "", "", "",
             ]
         }
         let status = answer.status
@@ -89,7 +139,8 @@ extension PeerView {
             word(production.canProduce), production.reason?.rawValue ?? "", word(production.regionActive),
             String(production.epoch), word(production.paused), status.peer.version, number(status.peer.uptimeMS),
             number(answer.roundTrip), "", "", status.nodeos?.condition ?? "",
-            status.nodeos?.head.map { String($0.blockNum) } ?? "", "", "",
+            status.nodeos?.head.map { String($0.blockNum) } ?? "", "", "", production.state?.rawValue ?? "",
+            production.activatedEpoch.map { String($0) } ?? "", production.switch?.id ?? "",
         ]
     }
 }

@@ -35,3 +35,19 @@ func span(_ duration: Double) -> String {
 func tsvRow(_ fields: [String]) -> String {
     fields.map { printable($0, limit: .max) }.joined(separator: "\t") + "\n"
 }
+
+/// "0.8 s": a production gap.
+func tenths(_ milliseconds: Double) -> String {
+    let tenths = Int((max(0, min(milliseconds, 1e12)) / 100).rounded())
+    return "\(tenths / 10).\(tenths % 10) s"
+}
+
+/// A number of blocks: "1,200".
+func grouped(_ number: Int64) -> String {
+    var text = ""
+    for (place, digit) in String(number.magnitude).reversed().enumerated() {
+        if place > 0, place % 3 == 0 { text = "," + text }
+        text = String(digit) + text
+    }
+    return (number < 0 ? "-" : "") + text
+}

@@ -42,6 +42,13 @@ struct Said {
     var knows: [KnownStatus] = []
     /// When the answer came, after the first.
     var later: Int64 = 0
+    var state: RegionStanding?
+    var activatedEpoch: UInt64?
+    var openSwitch: SwitchDocument?
+    var lastDrill: StatusDocument.Drill?
+    var superseded: LossDocument.Superseded?
+    /// The other regions; nil: it does not say.
+    var hears: [StatusDocument.OtherRegion]?
 
     static let now: Int64 = 1_790_000_000_000
 
@@ -76,13 +83,15 @@ struct Said {
                     state: cutOff.contains(other) ? .unreachable : .replicating)
             },
             production: .init(
-                regionActive: active, epoch: epoch, paused: paused, pause: pause, canProduce: can, reason: reason,
+                regionActive: active, state: state, activatedEpoch: activatedEpoch, switch: openSwitch,
+                lastDrill: lastDrill, superseded: superseded, epoch: epoch, paused: paused, pause: pause,
+                canProduce: can, reason: reason,
                 head: head.map { number in
                     .init(
                         blockNum: number, blockID: headID,
                         committedAt: headAge.map { UTCInstant(unixMilliseconds: at - $0) })
                 }),
-            maintenance: maintenance, nodeos: nodeos, transactions: queueTrouble.map { .failing($0) })
+            maintenance: maintenance, regions: hears, nodeos: nodeos, transactions: queueTrouble.map { .failing($0) })
     }
 
     var report: PeerReport {
