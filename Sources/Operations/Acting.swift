@@ -13,6 +13,8 @@ public enum Act: Hashable, Sendable {
     case pause, resume
     case transfer(to: PeerName?)
     case maintenance(PeerName, isOn: Bool)
+    /// The operator's word that no other region produces.
+    case confirm
 
     /// As the command is called.
     public var name: String {
@@ -21,6 +23,7 @@ public enum Act: Hashable, Sendable {
         case .resume: "resume"
         case .transfer: "transfer"
         case .maintenance: "maintenance"
+        case .confirm: "confirm"
         }
     }
 }
@@ -209,6 +212,13 @@ public final class ActRunner: Sendable {
                     + (names.isEmpty ? "" : "; there is \(enumeration(names))"))
         }
         run.region = region
+        if run.act == .confirm, let other = view.regions.first(where: { $0.name != region.name && $0.isActive == true })
+        {
+            return run.end(
+                .refused, reason: ErrorKind.otherRegionActive.name,
+                "nothing was done: \(other.label) says that it is active; stop it first, or switch with prodha failover"
+            )
+        }
         if run.isOut, let found = findInHistory(region, run) { return found }
         let body: [UInt8]
         switch request(run.act, region, run) {
@@ -236,6 +246,11 @@ public final class ActRunner: Sendable {
                             + enumeration(region.peers.compactMap(\.id).map(String.init))))
         }
         switch act {
+        case .confirm:
+            return .success(
+                RegionRequest(
+                    expects: region.epoch, operation: papers.operation, who: papers.who, reason: papers.reason
+                ).json())
         case .pause, .resume:
             return .success(
                 RegionRequest(operation: papers.operation, who: papers.who, reason: papers.reason).json())
@@ -262,6 +277,7 @@ public final class ActRunner: Sendable {
             case .resume: "/v1/prodha/region/resume"
             case .transfer: "/v1/prodha/transfer"
             case .maintenance: "/v1/prodha/maintenance"
+            case .confirm: "/v1/prodha/region/confirm"
             }
         progress("\(target.name) leads: waiting for its answer to \(run.act.name)")
         let rest = min(Self.answerMS, max(1, Int64(Milliseconds(run.deadline - clock.now).value)))
@@ -342,6 +358,21 @@ public final class ActRunner: Sendable {
             let undo = document.paused ? "; prodha resume ends it" : ""
             return run.outcome(
                 .done, "\(region.label) \(state) now (epoch \(document.epoch))\(document.paused ? head : "")\(undo)",
+                facts)
+        case .confirm:
+            let document = try RegionDocument(json: bytes)
+            let facts: [Tree.Field] = [
+                .init("epoch", Tree(document.epoch)), .init("region_active", .bool(document.regionActive)),
+                .init("index", Tree(document.index)),
+            ]
+            guard document.changed else {
+                return run.outcome(
+                    .unchanged, "\(region.label) waits for no confirmation (epoch \(document.epoch)); nothing was done",
+                    facts)
+            }
+            return run.outcome(
+                .done,
+                "\(region.label) is confirmed (epoch \(document.epoch)): it asks no other region before it produces",
                 facts)
         case .maintenance:
             let document = try MaintenanceDocument(json: bytes)

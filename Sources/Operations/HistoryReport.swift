@@ -112,8 +112,8 @@ extension HistoryEntry {
         case .active: return "active" + (base.map { " from block \($0)" } ?? "")
         case .standby: return "standby"
         case .activating: return "activating"
-        case .confirm: return "confirmed"
-        case .failover: return "switch" + (about.map { " \(printable($0))" } ?? "")
+        case .confirm: return "no other region is active"
+        case .failover: return "failover" + (about.map { ", \(printable($0))" } ?? "")
         case .unknown(let text): return printable(text, limit: 40)
         }
     }
@@ -127,8 +127,8 @@ extension HistoryEntry {
 
     var resultWords: String {
         switch result {
-        case .done: "done"
-        case .failed: "failed" + (outcome.map { ": \(printable($0))" } ?? "")
+        case .done: "done" + (event == .failover ? outcome.map { ": \(printable($0, limit: 512))" } ?? "" : "")
+        case .failed: "failed" + (outcome.map { ": \(printable($0, limit: 512))" } ?? "")
         case .open: "open"
         case .unknown(let text): printable(text, limit: 20)
         }

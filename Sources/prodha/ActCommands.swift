@@ -44,7 +44,7 @@ struct ActOptions: ParsableArguments {
         throw ExitCode(outcome.kind.exitCode)
     }
 
-    private static func whoami(_ environment: [String: String]) -> String {
+    static func whoami(_ environment: [String: String]) -> String {
         let user = ["SUDO_USER", "LOGNAME", "USER"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
         var name = [CChar](repeating: 0, count: 256)
         let host =
@@ -83,6 +83,21 @@ struct ResumeCommand: ParsableCommand {
     @OptionGroup var options: ActOptions
 
     func run() throws { try options.carryOut(.resume) }
+}
+
+struct ConfirmCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "confirm",
+        abstract: "Give your word that no other region produces.",
+        discussion: """
+            After a long silence an active region asks the others before it produces, and waits while one of them does not             answer (region_unconfirmed). This takes the place of that answer, so be sure: two regions that produce fork the             chain. Refused while another region says that it is active.
+
+            \(ActOptions.exitCodes)
+            """)
+
+    @OptionGroup var options: ActOptions
+
+    func run() throws { try options.carryOut(.confirm) }
 }
 
 struct TransferCommand: ParsableCommand {
@@ -138,7 +153,8 @@ struct HistoryCommand: ParsableCommand {
         abstract: "Show who changed what and who led, as the replicated log has it.",
         discussion: """
             The latest hundred actions and the latest hundred leaders of each region. Times are those of the peers that \
-            wrote them.
+            wrote them. With --loss, after a forced switch: the blocks that only the old region has, with the ids of their \
+            transactions.
 
             Exit codes: 0 shown; 1 the result could not be written; 64 usage; 69 no peer of a region tells its history; \
             77 the peers refuse the token; 78 the configuration file cannot be used.
@@ -149,19 +165,32 @@ struct HistoryCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("This region alone.", valueName: "name"), completion: .regions)
     var region: String?
 
+    @Flag(name: .long, help: "The blocks that are in a region alone, because another one went on without it.")
+    var loss = false
+
     func run() throws {
         let environment = ProcessEnvironment.all
         let terminal = Terminal.ofStandardOutput(environment: environment)
-        let histories = ActRunner(try target.inspector(environment: environment)).histories(region: region)
-        guard !histories.isEmpty else {
-            StandardError.write("prodha: there is no region \(region ?? "")\n")
-            throw ExitCode.usage
+        let style = terminal.style(noColor: target.noColor, environment: environment)
+        let runner = ActRunner(try target.inspector(environment: environment))
+        if loss {
+            let losses = runner.losses(region: region)
+            guard !losses.isEmpty else { throw unknownRegion }
+            let report = LossReport(format: target.output, style: style, width: terminal.width)
+            try target.print(report.text(losses))
+            if losses.contains(where: \.isDenied) { throw ExitCode.denied }
+            if losses.contains(where: { $0.document == nil }) { throw ExitCode.unreachable }
+            return
         }
-        let report = HistoryReport(
-            format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
-            width: terminal.width)
+        let histories = runner.histories(region: region)
+        guard !histories.isEmpty else { throw unknownRegion }
+        let report = HistoryReport(format: target.output, style: style, width: terminal.width)
         try target.print(report.text(histories))
         if histories.contains(where: \.isDenied) { throw ExitCode.denied }
         if histories.contains(where: { $0.teller == nil }) { throw ExitCode.unreachable }
+    }
+
+    private var unknownRegion: ExitCode {
+        target.failure("unknown_region", "there is no region \(region ?? "")", ExitCode.usage.rawValue)
     }
 }
