@@ -97,13 +97,16 @@ public final class Inspector: Sendable {
         return (others, report)
     }
 
-    private func ask(_ target: PeerTarget) -> EventLoopFuture<PeerReport> {
+    /// Asks one peer for its status, on the loop. Never fails: what goes wrong is in the report.
+    func ask(_ target: PeerTarget, timeoutMS: Int64? = nil) -> EventLoopFuture<PeerReport> {
         guard let url = target.api else {
             return eventLoop.makeSucceededFuture(PeerReport(target: target, outcome: .failed(.notListed)))
         }
         let start = NIODeadline.now()
-        let timeoutMS = timeoutMS
-        return client.send(call(url, path: "/v1/prodha/status?group=true", origin: target.origin))
+        let timeoutMS = timeoutMS ?? self.timeoutMS
+        var call = call(url, path: "/v1/prodha/status?group=true", origin: target.origin)
+        call.timeout = .milliseconds(timeoutMS)
+        return client.send(call)
             .map { answer -> PeerReport in
                 let roundTrip = Milliseconds(nanoseconds: (NIODeadline.now() - start).nanoseconds)
                 do throws(PeerFailure) {

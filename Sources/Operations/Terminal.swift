@@ -119,3 +119,18 @@ public enum Pause {
         }
     }
 }
+
+/// ^C and its like, counted instead of ending the command, which has to bring something to an end first.
+public enum Interruptions {
+    nonisolated(unsafe) private static var counter: sig_atomic_t = 0
+
+    public static var count: Int { Int(counter) }
+
+    /// From now on. A reader of our output that goes away does not end the command either.
+    public static func catchThem() {
+        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, take) }
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    private static let take: @convention(c) (Int32) -> Void = { _ in Interruptions.counter += 1 }
+}

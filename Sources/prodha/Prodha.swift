@@ -14,9 +14,10 @@ struct Prodha: ParsableCommand {
             """,
         version: "prodha \(Version.current)",
         subcommands: [
-            RunCommand.self, StatusCommand.self, LogCommand.self, HistoryCommand.self, TransferCommand.self,
+            RunCommand.self, StatusCommand.self, FailoverCommand.self, LogCommand.self, HistoryCommand.self,
+            TransferCommand.self,
             PauseCommand.self,
-            ResumeCommand.self, MaintenanceCommand.self, ValidateCommand.self, BundleCommand.self,
+            ResumeCommand.self, ConfirmCommand.self, MaintenanceCommand.self, ValidateCommand.self, BundleCommand.self,
             DemoCommand.self,
         ]
     )

@@ -1,0 +1,96 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import ArgumentParser
+import Glibc
+import Operations
+
+struct FailoverCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "failover",
+        abstract: "Switch the active region: planned, or forced when the old one is lost.",
+        discussion: """
+            Looks first whether the switch would go through, shows each step with its deadline and its way back, and begins \
+            when the region's name has been typed (or given with --confirm). A planned switch loses nothing: the old region \
+            stops, and the new one goes on from its last block. What fails before the new region is active is rolled back. \
+            Every step is in the logs of both regions, so that --resume or --rollback goes on from any machine. \
+            ^C rolls back if it still can; a second ^C leaves it as it is and says so.
+
+            --force is for a region that cannot be reached. "Unreachable" is not "stopped": it may produce until it hears of \
+            the switch, and blocks that only it has are lost (prodha history --loss lists them).
+
+            Exit codes: 0 done, it was so already, or a --dry-run that would begin; 1 other failure; 3 refused, nothing was \
+            done; 4 rolled back, the old region is active; 5 whether anything was done is unknown; 6 partly done, \
+            --resume or --rollback goes on; 64 usage; 69 no peer could be asked; 77 the peers refuse the token; \
+            78 the configuration file cannot be used.
+            """)
+
+    @Option(
+        name: .long, help: ArgumentHelp("The region that is to be active.", valueName: "name"), completion: .regions)
+    var region: String?
+
+    @Flag(name: .long, help: "Show what would be done, and whether it would begin; change nothing.")
+    var dryRun = false
+
+    @Flag(name: .long, help: "Without the old region, which cannot be reached.")
+    var force = false
+
+    @Flag(name: .long, help: "With --force: blocks that only the old region has may be lost.")
+    var acceptLoss = false
+
+    @Flag(name: .long, help: "A rehearsal: there and back, with times measured.")
+    var drill = false
+
+    @Flag(name: .long, help: "Go on with the switch that has begun and not ended.")
+    var resume = false
+
+    @Flag(name: .long, help: "Undo the switch that has begun and not ended, if it still can be.")
+    var rollback = false
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The region's name once more, instead of typing it; needed without a terminal.",
+            valueName: "name"), completion: .regions)
+    var confirm: String?
+
+    @Option(name: .long, help: ArgumentHelp("Why; kept in the history for others, up to 512 bytes.", valueName: "text"))
+    var reason: String?
+
+    @OptionGroup var target: TargetOptions
+
+    func validate() throws {
+        if [force, drill, resume, rollback].count(where: { $0 }) > 1 {
+            throw ValidationError("--force, --drill, --resume and --rollback exclude each other")
+        }
+        if let mistake = request.mistake { throw ValidationError(mistake) }
+    }
+
+    private var request: FailoverRequest {
+        FailoverRequest(
+            force ? .forced : drill ? .drill : resume ? .resume : rollback ? .rollBack : .planned, region: region,
+            isDryRun: dryRun, confirmation: confirm, acceptsLoss: acceptLoss)
+    }
+
+    func run() throws {
+        let environment = ProcessEnvironment.all
+        let terminal = Terminal.ofStandardOutput(environment: environment)
+        let report = FailoverReport(
+            format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
+            width: terminal.width)
+        let isAttended = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
+        let isTold = target.output == .table || isatty(STDERR_FILENO) == 1
+        let runner = FailoverRunner(
+            try target.inspector(environment: environment), who: ActOptions.whoami(environment), reason: reason,
+            interruptions: { Interruptions.count },
+            tell: { if isTold { StandardError.write($0 + "\n") } },
+            ask: isAttended ? { Self.ask($0) } : nil, begins: { Interruptions.catchThem() })
+        let outcome = runner.run(request)
+        try target.print(report.text(outcome))
+        if outcome.kind.exitCode != 0, target.output == .table { StandardError.write("prodha: \(outcome.message)\n") }
+        throw ExitCode(outcome.kind.exitCode)
+    }
+
+    private static func ask(_ question: String) -> String? {
+        StandardError.write(question)
+        return readLine()
+    }
+}
