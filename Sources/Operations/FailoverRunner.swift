@@ -13,7 +13,7 @@ public final class FailoverRunner {
     let inspector: Inspector
     let who: String
     let reason: String?
-    let clock = ContinuousClock()
+    private let timing: Timing
     private let limits: RegionGroup.Limits
     private let interruptions: () -> Int
     private let tell: (String) -> Void
@@ -38,7 +38,7 @@ public final class FailoverRunner {
 
     init(
         _ inspector: Inspector, who: String, reason: String?, limits: RegionGroup.Limits,
-        interruptions: @escaping () -> Int = { 0 }, tell: @escaping (String) -> Void = { _ in },
+        timing: Timing = .real, interruptions: @escaping () -> Int = { 0 }, tell: @escaping (String) -> Void = { _ in },
         ask: ((String) -> String?)? = nil, begins: @escaping () -> Void = {},
         newID: @escaping () -> String = FailoverRunner.randomID
     ) {
@@ -46,6 +46,7 @@ public final class FailoverRunner {
         self.who = who
         self.reason = reason
         self.limits = limits
+        self.timing = timing
         self.interruptions = interruptions
         self.tell = tell
         self.ask = ask
@@ -83,8 +84,10 @@ public final class FailoverRunner {
             return FailoverOutcome(.usage, reason: "unknown_region", preflight.refusals.map(\.what).joined())
         }
         if preflight.isActiveAlready {
+            let open = view.region(named: region)?.openSwitch
+            let rest = open.map { "; \($0.words) has not ended: prodha failover --resume ends it" } ?? ""
             return FailoverOutcome(
-                .unchanged, "\(region) is active already (epoch \(preflight.to?.epoch ?? 0)); nothing was done",
+                .unchanged, "\(region) is active already (epoch \(preflight.to?.epoch ?? 0)); nothing was done\(rest)",
                 region: region)
         }
         var outcome = FailoverOutcome(.wouldBegin, "This would begin; nothing was done.", region: region)
@@ -219,7 +222,7 @@ public final class FailoverRunner {
 
     private func carryOut(_ job: Job, on outcome: FailoverOutcome) -> FailoverOutcome {
         var run = SwitchRun(
-            job, inspector, limits, acts: ActPapers(operation: "", who: who, reason: reason),
+            job, inspector, limits, timing, acts: ActPapers(operation: "", who: who, reason: reason),
             interruptions: interruptions, tell: tell)
         return run.finish(outcome)
     }
@@ -254,7 +257,7 @@ public final class FailoverRunner {
     /// Nil: it is closed.
     private func close(_ papers: Papers, in region: RegionView) -> FailoverOutcome? {
         let group = RegionGroup(region, inspector, limits)
-        let deadline = clock.now + .milliseconds(Step.closeBack.limitMS)
+        let deadline = timing.now() + Step.closeBack.limitMS
         var last = "nobody leads"
         repeat {
             let look = group.look()
@@ -270,8 +273,8 @@ public final class FailoverRunner {
             } else {
                 last = look.trouble
             }
-            Pause.until(clock.now + .milliseconds(Limits.pauseMS), clock)
-        } while clock.now < deadline
+            timing.pause(Limits.pauseMS)
+        } while timing.now() < deadline
         return FailoverOutcome(
             .failed, reason: "switch_running",
             "\(region.label) is as it was: the switch that is open there could not be closed (\(last)); try again",
@@ -301,7 +304,7 @@ public final class FailoverRunner {
     private func goBack(_ request: FailoverRequest, _ there: FailoverOutcome) -> FailoverOutcome {
         guard let old = there.plan?.from else { return there }
         var result = there
-        let deadline = clock.now + .milliseconds(Self.readyMS)
+        let deadline = timing.now() + Self.readyMS
         tell("the way back: waiting until \(old) is ready")
         while true {
             let view = ClusterView(inspector.inspectAndWait())
@@ -319,7 +322,7 @@ public final class FailoverRunner {
                 result.message = "there: \(there.message). Back: \(back.message)"
                 return result
             }
-            guard clock.now < deadline else {
+            guard timing.now() < deadline else {
                 result.kind = .failed
                 result.reason = "not_ready"
                 result.message =
@@ -328,7 +331,7 @@ public final class FailoverRunner {
                     + "; prodha failover --region \(old) brings it back"
                 return result
             }
-            Pause.until(clock.now + .milliseconds(500), clock)
+            timing.pause(500)
         }
     }
 }

@@ -3,6 +3,20 @@ import API
 import Failover
 import FoundationEssentials
 
+/// The time, in milliseconds from anywhere, and waiting.
+struct Timing {
+    var now: () -> Int64
+    var pause: (_ milliseconds: Int64) -> Void
+
+    static var real: Timing {
+        let clock = ContinuousClock()
+        let start = clock.now
+        return Timing(
+            now: { Int64(Milliseconds(clock.now - start).value) },
+            pause: { Pause.until(clock.now + .milliseconds($0), clock) })
+    }
+}
+
 /// One switch, carried out: reads both regions, asks the engine what to do, does it, and again.
 struct SwitchRun {
     /// How often a refused base is offered again: the leader's nodeos may be about to have that block.
@@ -17,8 +31,7 @@ struct SwitchRun {
     private let acts: ActPapers
     private let interruptions: () -> Int
     private let tell: (String) -> Void
-    private let clock = ContinuousClock()
-    private let start: ContinuousClock.Instant
+    private let timing: Timing
 
     private var steps: [FailoverOutcome.Taken] = []
     private var step: (step: Step, region: String, since: Int64)?
@@ -35,9 +48,10 @@ struct SwitchRun {
     private var base: BlockReference?
 
     init(
-        _ job: FailoverRunner.Job, _ inspector: Inspector, _ limits: RegionGroup.Limits, acts: ActPapers,
-        interruptions: @escaping () -> Int, tell: @escaping (String) -> Void
+        _ job: FailoverRunner.Job, _ inspector: Inspector, _ limits: RegionGroup.Limits, _ timing: Timing,
+        acts: ActPapers, interruptions: @escaping () -> Int, tell: @escaping (String) -> Void
     ) {
+        self.timing = timing
         papers = job.papers
         engine = RegionSwitch(
             job.papers, goal: job.goal, fromIsLost: job.fromIsLost, known: job.known,
@@ -50,11 +64,10 @@ struct SwitchRun {
         self.interruptions = interruptions
         self.tell = tell
         isSeen = job.isSeen
-        start = clock.now
         if let base = job.base { blocks[base.id] = base }
     }
 
-    private var now: Int64 { Int64(Milliseconds(clock.now - start).value) }
+    private var now: Int64 { timing.now() }
 
     mutating func finish(_ outcome: FailoverOutcome) -> FailoverOutcome {
         var outcome = outcome
@@ -75,7 +88,7 @@ struct SwitchRun {
 
     private mutating func seeThrough() -> End {
         while true {
-            if interruptions() > 1 { return .interrupted }
+            if interruptions() > 1 { return leaveIt() }
             if interruptions() == 1 { engine.rollBack(because: "the operator interrupted it") }
             let (readingOfFrom, readingOfTo) = read()
             let directive = engine.next(from: readingOfFrom, to: readingOfTo, at: now)
@@ -83,13 +96,21 @@ struct SwitchRun {
             case .ended(let ending): return .ended(ending)
             case .wait(let until, let step):
                 show(step, region: "")
-                let pause = max(1, min(until - now, limits.pauseMS))
-                Pause.until(clock.now + .milliseconds(pause), clock)
+                timing.pause(max(1, min(until - now, limits.pauseMS)))
             case .send(let request):
                 show(request.step, region: request.region)
                 send(request)
             }
         }
+    }
+
+    /// Sends nothing more, and looks once more so that the operator is told how things are.
+    private mutating func leaveIt() -> End {
+        let (readingOfFrom, readingOfTo) = read()
+        guard case .ended(let ending) = engine.next(from: readingOfFrom, to: readingOfTo, at: now) else {
+            return .interrupted
+        }
+        return .ended(ending)
     }
 
     // MARK: - Reading

@@ -45,8 +45,8 @@ final class FakeRegions: Sendable {
         var leader = 1
         var isSilent = false
         var nodeosHead: UInt32?
-        /// Why the next changes are refused.
-        var refusal: ErrorKind?
+        /// The block that it went on from.
+        var base: Block?
 
         var head: Block { blocks[blocks.count - 1] }
     }
@@ -79,6 +79,8 @@ final class FakeRegions: Sendable {
         var changes: [String] = []
         var violations: [String] = []
         var isForced = false
+        /// The region refuses the base that it is given.
+        var refuseActivation: @Sendable (String) -> Bool = { _ in false }
         /// Called after each request, with its number.
         var onRequest: @Sendable (Int) -> Void = { _ in }
     }
@@ -162,7 +164,7 @@ final class FakeRegions: Sendable {
             return carryOut(path, body, region, &world)
         case .garbage:
             _ = carryOut(path, body, region, &world)
-            return .text("<html>hello</html>")
+            return .text(.ok, "<html>hello</html>")
         case .unknown:
             _ = carryOut(path, body, region, &world)
             return error(.outcomeUnknown)
@@ -192,8 +194,8 @@ final class FakeRegions: Sendable {
 
     private static func carryOut(_ path: String, _ body: [UInt8], _ region: String, _ world: inout World) -> Response {
         guard var state = world.regions[region] else { return error(.notFound) }
-        if let refusal = state.refusal { return error(refusal) }
         let other = world.regions[region == "east" ? "west" : "east"]
+        if path.hasSuffix("/activate"), world.refuseActivation(region) { return error(.baseRefused) }
         let response: Response
         if path.hasSuffix("/switch/begin") {
             response = begin(body, &state)
@@ -216,6 +218,7 @@ final class FakeRegions: Sendable {
 
     private static func document(_ state: State, changed: Bool) -> Response {
         .json(
+            .ok,
             RegionDocument(
                 changed: changed, epoch: state.epoch, regionActive: state.standing == .active, state: state.standing,
                 paused: false, activatedEpoch: state.activatedEpoch,
@@ -273,6 +276,9 @@ final class FakeRegions: Sendable {
                 else { return error(.baseRefused) }
                 guard block.number >= state.head.number || request.force == true else { return error(.baseRefused) }
                 state.blocks = [block]
+                state.base = block
+            } else {
+                state.base = state.head
             }
             state.activatedEpoch = epoch
         }
@@ -285,15 +291,18 @@ final class FakeRegions: Sendable {
     private static func read(_ request: Request, _ region: String, _ id: Int, _ world: inout World) -> Response {
         guard let state = world.regions[region] else { return error(.notFound) }
         if request.path.hasSuffix("/block") {
-            let found = state.blocks.first {
-                "\($0.number)" == request.query["num"] || $0.id == request.query["id"]
-            }
+            // What it has heard of the other region's head it can give too.
+            let found =
+                state.blocks.first { "\($0.number)" == request.query["num"] }
+                ?? world.regions.values.flatMap(\.blocks).first { $0.id == request.query["id"] }
             guard let block = found else { return error(.blockNotFound) }
-            return .json(BlockDocument(blockNum: block.number, blockID: block.id, block: HexBytes(block.bytes)).json())
+            return .json(
+                .ok, BlockDocument(blockNum: block.number, blockID: block.id, block: HexBytes(block.bytes)).json())
         }
+        if request.path.hasSuffix("/region") { return .json(.ok, report(region, id, state).json()) }
         guard request.path.hasSuffix("/status") else { return error(.notFound) }
         if state.standing == .active, id == state.leader { produce(region, &world) }
-        return .json(status(region, id, world).json())
+        return .json(.ok, status(region, id, world).json())
     }
 
     private static func produce(_ region: String, _ world: inout World) {
@@ -302,6 +311,14 @@ final class FakeRegions: Sendable {
         let head = state.head
         state.blocks.append(Block(number: head.number + 1, slot: world.slot, by: region, previous: head.id))
         world.regions[region] = state
+    }
+
+    private static func report(_ region: String, _ id: Int, _ state: State) -> RegionReportDocument {
+        RegionReportDocument(
+            region: region, peer: id, epoch: state.epoch, state: state.standing, paused: false,
+            activatedEpoch: state.activatedEpoch, current: true, leaderID: state.leader, term: 7,
+            head: BlockReference(blockNum: state.head.number, blockID: state.head.id),
+            base: state.base.map { BlockReference(blockNum: $0.number, blockID: $0.id) }, switch: state.openSwitch)
     }
 
     private static func status(_ region: String, _ id: Int, _ world: World) -> StatusDocument {
@@ -316,14 +333,7 @@ final class FakeRegions: Sendable {
             openSwitch: state.openSwitch)
         let name = region == "east" ? "west" : "east"
         if let other = world.regions[name] {
-            said.hears = [
-                .init(
-                    name: name, ageMS: other.isSilent ? 7000 : 300,
-                    report: RegionReportDocument(
-                        region: name, peer: 2, epoch: other.epoch, state: other.standing, paused: false,
-                        activatedEpoch: other.activatedEpoch, current: true, leaderID: other.leader, term: 7,
-                        head: BlockReference(blockNum: other.head.number, blockID: other.head.id)))
-            ]
+            said.hears = [.init(name: name, ageMS: other.isSilent ? 7000 : 300, report: report(name, 2, other))]
         }
         if let number = state.nodeosHead {
             var nodeos = StatusDocument.Nodeos(http: "http://127.0.0.1:8888", reachable: true)
