@@ -177,7 +177,7 @@ let tests: [Target] = [
     .testTarget(
         name: "OperationsTests",
         dependencies: [
-            "API", "Configuration", "HTTP", "Operations", product("Logging", "swift-log"),
+            "API", "Configuration", "Failover", "HTTP", "Operations", product("Logging", "swift-log"),
             product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
             product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ], exclude: ["Snapshots"]),

@@ -62,6 +62,10 @@ public struct ClusterView: Hashable, Sendable {
             }
             alarms.append("\(active.count) regions are active: \(enumeration(which))\(Self.whoIsRight(active))")
         }
+        for region in regions {
+            guard let running = region.openSwitch, !concerns.contains(running.unended) else { continue }
+            concerns.append(running.unended)
+        }
         if regions.count > 1, regions.allSatisfy({ $0.isActive == false }) {
             concerns.append("no region is active, so nothing produces")
         }
@@ -211,7 +215,7 @@ public struct RegionView: Hashable, Sendable {
             }
         let isWell =
             up == total && produces && isCertain && alarms.isEmpty && disagreements.isEmpty && concerns.isEmpty
-            && leader?.isSelfDeclared == true && readiness?.isReady != false
+            && leader?.isSelfDeclared == true && readiness?.isReady != false && openSwitch == nil
         return isWell ? .well : .degraded
     }
 }

@@ -6,10 +6,12 @@
 // - ClusterView is the judgement: a pure value made from the answers. Everything that is shown, in whatever format,
 //   and every exit code comes from that one value, so that they cannot contradict each other.
 // - StatusScreen, StatusTable and ClusterDocument write it down; Screen and Terminal know about terminals.
+// - Preflight judges whether a region could take over, FailoverPlan says what a switch would do, FailoverRunner carries it
+//   out; the decisions of a switch under way are those of the layer Failover. LossReport lists what a forced one lost.
 // - SupportBundle is all that a support case needs in one archive; Tar, Gzip and NewFile write it.
 // - CredentialChoice says what peers are shown, and whom to trust.
 // It talks to peers over HTTP only and has no state of its own on disk.
-// May import API, Configuration, HTTP and CZlib of ours; NIO and its TLS, Crypto, FoundationEssentials and the C library.
+// May import API, Configuration, Failover, HTTP and CZlib of ours; NIO and its TLS, Crypto, FoundationEssentials and the C library.
 
 import API
 import Configuration

@@ -489,6 +489,8 @@ extension SwitchDocument {
         let origin = from.isEmpty ? "" : " from \(printable(from, limit: 64))"
         return "\(sort)\(origin) to \(printable(to, limit: 64)) \(act.words())"
     }
+
+    var unended: String { "\(words) has not ended: prodha failover --resume goes on, --rollback undoes it" }
 }
 
 /// Whether a standby region could take over now.

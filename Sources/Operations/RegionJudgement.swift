@@ -366,9 +366,6 @@ private struct Judgement {
                     "peer \(id) cannot consume the queue \(queue.name): \(queue.reason ?? "why is not known")")
             }
         }
-        if let running = latest?.status.production.switch {
-            concerns.append("\(running.words) has not ended: prodha failover --resume goes on, --rollback undoes it")
-        }
         if let quiet, quiet > ClusterView.maxQuiet { concerns.append("no block for \(span(quiet.value))") }
         if !hasQuorum, !answers.isEmpty, let quorum, state.reason != .noQuorum {
             concerns.append("fewer than the quorum of \(quorum) answer")

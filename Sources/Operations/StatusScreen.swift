@@ -27,6 +27,7 @@ public struct StatusScreen: Sendable {
                 lines += wrapped("- peer \(peer.peer) is in maintenance, \(peer.act.words())", width: width, indent: 2)
             }
             for concern in region.concerns { lines += finding(concern, style.yellow) }
+            if let running = region.openSwitch { lines += finding(running.unended, style.yellow) }
             for fact in facts(region, view) { lines += wrapped("- " + fact, width: width, indent: 2) }
             if let readiness = region.readiness {
                 lines +=

@@ -184,6 +184,41 @@ import Testing
         #expect(view.headline.hasPrefix("ALARM: peers of 2 regions say that they may produce"))
     }
 
+    @Test func aSwitchThatHasNotEndedIsSaidOnceAndIsNotWell() {
+        var regions = TwoRegions()
+        regions.eachOfEast { $0.openSwitch = running }
+        regions.eachOfWest { $0.openSwitch = running }
+        let view = regions.view
+        #expect(view.verdict == .degraded && view.exitCode == 2)
+        #expect(
+            view.concerns == [
+                "a planned switch from east to west by alice@ops-1 at \(alice.at) (disk swap) has not ended: prodha "
+                    + "failover --resume goes on, --rollback undoes it"
+            ])
+        #expect(view.regions.allSatisfy { $0.verdict == .degraded })
+        #expect(view.regions[1].readiness?.isReady == false)
+    }
+
+    @Test func ofTwoActiveRegionsTheLaterActivationIsRight() throws {
+        var regions = TwoRegions()
+        regions.eachOfWest {
+            $0.active = true
+            $0.state = .active
+            $0.epoch = 1_000_000
+            $0.activatedEpoch = 1_000_000
+        }
+        let alarm = try #require(regions.view.alarms.last)
+        #expect(
+            alarm
+                == "2 regions are active: east (epoch 3, active since 3) and west (epoch 1000000, active since 1000000); "
+                + "west is right, east must stop and does so on hearing of it")
+        regions.eachOfWest { $0.activatedEpoch = 3 }
+        #expect(try #require(regions.view.alarms.last).contains("none of east and west is newer, so they stop"))
+        // Who does not say since when it is active is not judged.
+        regions.eachOfWest { $0.activatedEpoch = nil }
+        #expect(try #require(regions.view.alarms.last).hasSuffix("west (epoch 1000000)"))
+    }
+
     @Test func noActiveRegionAtAllIsNotWell() {
         let view = view(standby("east") + standby("west"))
         #expect(view.verdict == .degraded)

@@ -78,6 +78,8 @@ final class FakeRegions: Sendable {
         /// Each change: "west activate 5".
         var changes: [String] = []
         var violations: [String] = []
+        /// Of which region and epoch the word was given.
+        var confirmed: [String] = []
         var isForced = false
         /// The region refuses the base that it is given.
         var refuseActivation: @Sendable (String) -> Bool = { _ in false }
@@ -201,6 +203,10 @@ final class FakeRegions: Sendable {
             response = begin(body, &state)
         } else if path.hasSuffix("/switch/end") {
             response = end(body, &state)
+        } else if path.hasSuffix("/confirm") {
+            let expects = (try? RegionRequest(json: body))?.expects
+            world.confirmed.append("\(region) \(expects ?? 0)")
+            response = document(state, changed: expects == state.epoch)
         } else {
             response = changeState(path, body, &state, other, &world.isForced)
         }

@@ -44,7 +44,8 @@ struct TwoRegions {
 
 func report(_ region: String, epoch: UInt64, activated: UInt64? = nil, head: UInt32 = 1034) -> RegionReportDocument {
     RegionReportDocument(
-        region: region, peer: 1, epoch: epoch, state: region == "east" ? .active : .standby, paused: false,
+        region: region, peer: 1, epoch: epoch, state: region == "east" || activated != nil ? .active : .standby,
+        paused: false,
         activatedEpoch: activated ?? (region == "east" ? epoch : 0), current: true, leaderID: 1, term: 1,
         head: BlockReference(blockNum: head, blockID: "0000040a5c"))
 }
@@ -98,7 +99,7 @@ private func attach(_ regions: inout TwoRegions) {
     regions.eachOfWest { $0.nodeos = nodeos(1034) }
 }
 
-private let running = SwitchDocument(
+let running = SwitchDocument(
     id: "s1", kind: .planned, from: "east", to: "west", fromExpects: 3, toExpects: 2, act: alice)
 
 let flaws: [Flaw] = [

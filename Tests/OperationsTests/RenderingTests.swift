@@ -18,7 +18,7 @@ private func compare(_ text: String, _ name: String, _ location: SourceLocation 
 }
 
 private enum Scene: String, CaseIterable {
-    case well, degraded, twoLeaders, fiveByTwo
+    case well, degraded, twoLeaders, fiveByTwo, halfway, overtaken
 
     /// As on a big chain: nine digits of blocks.
     private func big(_ said: inout Said) {
@@ -96,6 +96,38 @@ private enum Scene: String, CaseIterable {
                 }
             }
             return ClusterView(Inspection(reports: reports))
+        case .halfway:
+            var regions = TwoRegions()
+            regions.eachOfEast {
+                $0.active = false
+                $0.state = .activating
+                $0.epoch = 5
+                $0.can = false
+                $0.lease = $0.role == .leader
+                $0.reason = $0.role == .leader ? .regionStandby : .notLeader
+                $0.openSwitch = running
+            }
+            regions.eachOfWest { $0.openSwitch = running }
+            return regions.view
+        case .overtaken:
+            var regions = TwoRegions()
+            regions.silent["west"] = [1: silence, 2: silence, 3: .refused]
+            regions.eachOfEast {
+                $0.active = false
+                $0.state = .standby
+                $0.epoch = 1_000_001
+                $0.can = false
+                $0.lease = $0.role == .leader
+                $0.reason = $0.role == .leader ? .regionStandby : .notLeader
+                $0.superseded = .init(
+                    by: "west", epoch: 1_000_000, base: BlockReference(blockNum: 1030, blockID: "00"),
+                    head: BlockReference(blockNum: 1034, blockID: "00"))
+                $0.lastDrill = .init(at: UTCInstant(unixMilliseconds: Said.now - 12 * 86_400_000), gapMS: 812)
+                $0.hears = [
+                    .init(name: "west", ageMS: 1200, report: report("west", epoch: 1_000_000, activated: 1_000_000))
+                ]
+            }
+            return regions.view
         }
     }
 }

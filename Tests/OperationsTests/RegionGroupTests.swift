@@ -1,0 +1,196 @@
+import API
+import Failover
+import Foundation
+import Testing
+
+@testable import Operations
+
+private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Look(reports: reports) }
+
+@Suite struct RegionGroupTests {
+    // MARK: - Who leads
+
+    @Test func onlyALeaderWithALeaseSpeaksForItsRegion() {
+        let deposed = Said.leader(1) {
+            $0.term = 6
+            $0.epoch = 99
+        }
+        let west = look([deposed.report, Said.leader(2).report, Said.follower(3).report])
+        #expect(west.leader?.status.peer.id == 2, "the later term counts")
+        let waiting = Said.leader(2) {
+            $0.can = false
+            $0.lease = false
+        }
+        let none = look([waiting.report, missing(3)])
+        #expect(none.leader == nil)
+        #expect(none.trouble == "peer 2 leads and holds no lease")
+        #expect(look([missing(1), missing(2)]).trouble == "no peer gives a status: connection refused")
+        #expect(look([Said.follower(1).report]).trouble == "no peer that answers leads")
+    }
+
+    /// The silent peer would be waited for half a minute.
+    @Test func aSilentPeerIsNotWaitedForWhenAQuorumAnswers() async throws {
+        let net = Loopback()
+        let ports = [
+            try await net.listen(writing: "", thenClose: false),
+            try await net.serve { _, _ in Said.leader(2).status.json() },
+            try await net.serve { _, _ in Said.follower(3).status.json() },
+        ]
+        let inspector = net.inspector(.directory(try directory("east", ports)), timeout: .seconds(30))
+        let targets = try directory("east", ports).targets
+        let region = RegionView(
+            name: "east",
+            reports: targets.map { PeerReport(target: $0, outcome: .failed(.refused)) }, quorumInFile: 2)
+        let group = RegionGroup(region, inspector, .init(lookMS: 30_000))
+        let started = ContinuousClock.now
+        let found = await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: group.look()) }
+        }
+        #expect(found.leader?.target.id == 2)
+        #expect(found.statuses.count == 2)
+        #expect(ContinuousClock.now - started < .seconds(20))
+        #expect(group.peers(found).map(\.id) == [3, 2], "the leader is asked last")
+    }
+
+    // MARK: - The chain
+
+    private func nodeos(_ head: UInt32, _ id: String, condition: String = "well") -> StatusDocument.Nodeos {
+        var nodeos = StatusDocument.Nodeos(http: "", reachable: true, condition: condition)
+        nodeos.head = BlockReference(blockNum: head, blockID: id)
+        return nodeos
+    }
+
+    private func chain(_ nodeos: [StatusDocument.Nodeos?], last: Block?, head: Block? = nil) -> Chain {
+        let reports = nodeos.enumerated().map { index, nodeos in
+            Said(id: index + 1, region: "west", nodeos: nodeos).report
+        }
+        return Chain(look(reports), needed: 2, last: last, head: head)
+    }
+
+    @Test func aQuorumOfNodeosHoldsTheLastBlockByItsID() {
+        let last = Block(number: 1034, id: "aa")
+        #expect(chain([nil, nil, nil], last: last) == .none)
+        #expect(
+            chain([nodeos(1034, "aa"), nodeos(1034, "aa"), nodeos(9, "bb")], last: last)
+                == .nodeos(behind: 0, holders: 2, of: last, needed: 2))
+        #expect(
+            chain([nodeos(1034, "aa"), nodeos(1034, "bb"), nodeos(1030, "cc")], last: last)
+                == .nodeos(behind: 0, holders: 1, of: last, needed: 2), "the same height is not the same block")
+        #expect(
+            chain([nodeos(1034, "aa"), nodeos(1020, "cc"), nodeos(1010, "dd")], last: nil, head: last)
+                == .nodeos(behind: 14, holders: 0, of: nil, needed: 2), "as far as the second best")
+        #expect(
+            chain([nodeos(1034, "aa"), nodeos(1034, "aa", condition: "diverged"), nil], last: last) == .unknown,
+            "too few that can be believed")
+    }
+
+    // MARK: - Blocks
+
+    @Test func aHeaderSaysItsTimeAndItsParent() throws {
+        let parent = String(repeating: "ab", count: 32)
+        let block = FakeRegions.Block(number: 7, slot: 1_000_001, by: "west", previous: parent)
+        let read = try #require(CommittedBlock(block))
+        #expect(read.previous == parent && read.number == 7 && read.id == block.id)
+        #expect(UTCInstant(unixMilliseconds: read.time) == UTCInstant("2000-01-06T18:53:20.500Z"))
+        #expect(CommittedBlock(BlockDocument(blockNum: 7, blockID: "", block: HexBytes([1, 2, 3]))) == nil)
+    }
+}
+
+@Suite struct LossTests {
+    private let net = Loopback()
+
+    private func loss(_ blocks: Int, truncated: Bool) -> [UInt8] {
+        LossDocument(
+            region: "east",
+            superseded: .init(
+                by: "west", epoch: 1_000_000, base: BlockReference(blockNum: 1030, blockID: "00"),
+                at: UTCInstant(unixMilliseconds: Said.now)),
+            blocks: (0..<blocks).map {
+                .init(
+                    blockNum: UInt32(1031 + $0), blockID: "0000040\($0)",
+                    transactions: $0 == 0 ? ["t1", "t2"] : [])
+            }, truncated: truncated
+        ).json()
+    }
+
+    private func losses(_ first: [UInt8], _ second: [UInt8]) async throws -> [RegionLoss] {
+        let (leader, follower) = (Said.leader(1) { $0.members = [1, 2] }, Said.follower(2) { $0.members = [1, 2] })
+        let ports = [
+            try await net.serve { path, _ in path.hasSuffix("/loss") ? first : leader.status.json() },
+            try await net.serve { path, _ in path.hasSuffix("/loss") ? second : follower.status.json() },
+        ]
+        let source = PeerSource.directory(try directory("east", ports))
+        let net = net
+        return await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(returning: ActRunner(net.inspector(source)).losses(region: nil))
+            }
+        }
+    }
+
+    @Test func theBlocksThatOnlyOneRegionHasAreListedWithTheirTransactions() async throws {
+        let found = try await losses(loss(2, truncated: false), Array("no".utf8))
+        #expect(found.map(\.teller) == [1])
+        let text = LossReport(format: .table, width: 100).text(found)
+        #expect(
+            text.hasPrefix(
+                "east: west went on from block 1030 at 2026-09-21T14:13:20.000Z, epoch 1000000; 2 blocks with 2\n"),
+            "\(text)")
+        #expect(text.contains("1031  00000400  t1 t2") && text.contains("1032  00000401  none"), "\(text)")
+        let tsv = LossReport(format: .tsv, width: 100).text(found)
+        #expect(tsv.contains("east\twest\t1000000\t1031\t00000400\tt1 t2\n"), "\(tsv)")
+        let written = LossReport(format: .json, width: 100).text(found)
+        let json = try JSONDecoder().decode(JSONValue.self, from: Data(written.utf8))
+        guard case .object(let root) = json, case .array(let regions)? = root["regions"] else {
+            Issue.record("\(json)")
+            return
+        }
+        #expect(regions.count == 1)
+    }
+
+    @Test func aPeerWithAShorterLogIsNotTheLastWord() async throws {
+        let found = try await losses(loss(1, truncated: true), loss(3, truncated: false))
+        #expect(found[0].teller == 2 && found[0].document?.blocks.count == 3)
+        let cut = try await losses(loss(2, truncated: true), loss(1, truncated: true))
+        #expect(cut[0].teller == 1)
+        #expect(LossReport(format: .table, width: 300).text(cut).contains("at least 2 blocks with 2 transactions"))
+    }
+
+    @Test func silenceIsNoLoss() async throws {
+        let found = try await losses(Array("no".utf8), Array("no".utf8))
+        #expect(found[0].document == nil)
+        #expect(LossReport(format: .table, width: 100).text(found).contains("peer 1 leads"))
+        let none = try await losses(LossDocument(region: "east").json(), Array("no".utf8))
+        #expect(
+            LossReport(format: .table, width: 100).text(none) == "east: no other region went on without it\n")
+    }
+}
+
+@Suite struct ConfirmTests {
+    private func confirm(_ fakes: FakeRegions, region: String) async throws -> ActOutcome {
+        let source = try fakes.source()
+        return await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                let runner = ActRunner(fakes.net.inspector(source), patienceMS: 2_000)
+                let papers = ActPapers(operation: "confirm-1", who: "alice@ops-1", reason: nil)
+                continuation.resume(returning: runner.carryOut(.confirm, region: region, papers))
+            }
+        }
+    }
+
+    @Test func noWordIsTakenAgainstARegionThatSaysItIsActive() async throws {
+        let fakes = try await FakeRegions()
+        let refused = try await confirm(fakes, region: "west")
+        #expect(refused.kind == .refused && refused.reason == "other_region_active", "\(refused.message)")
+        #expect(refused.message.contains("east says that it is active"))
+        #expect(fakes.world.requests == 0)
+    }
+
+    @Test func theWordIsGivenForTheEpochThatWasSeen() async throws {
+        let fakes = try await FakeRegions()
+        fakes.change { $0.regions["west"]?.isSilent = true }
+        let done = try await confirm(fakes, region: "east")
+        #expect(done.kind == .done && done.message.contains("east is confirmed (epoch 3)"), "\(done.message)")
+        #expect(fakes.world.confirmed == ["east 3"])
+    }
+}
