@@ -71,9 +71,14 @@ extension FailoverPlan {
         let start =
             to.hasNodeos
             ? "from the highest block that a quorum of its nodeos holds" : "from the highest block that is known"
-        lines = Step.plan(fromIsLost: true).map { step in
+        // One that is active already, as another one is, is only activated anew.
+        let isActive = new.isActive == true
+        lines = Step.plan(fromIsLost: true).filter { !isActive || $0 == .activate }.map { step in
             var line = Line(step, papers)
             switch step {
+            case .activate where isActive:
+                line.what = "gives \(b) an epoch far above that of \(a), which stops when it hears of it"
+                line.wayBack = "both stay as they are"
             case .look: line.what = "asks the leader of \(b) how it stands"
             case .begin:
                 line.what = "writes into the log of \(b) that the switch has begun; no other one can begin"
