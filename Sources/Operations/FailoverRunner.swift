@@ -7,439 +7,439 @@ import Failover
 /// It decides nothing about a switch under way: `RegionSwitch` does, from what the regions say. It asks them, sends what is
 /// to be sent, and tells how far it has got.
 public final class FailoverRunner {
-  /// How long the way back of a drill is waited for, once the way there is done.
-  static let readyMS: Int64 = 60_000
+    /// How long the way back of a drill is waited for, once the way there is done.
+    static let readyMS: Int64 = 60_000
 
-  let inspector: Inspector
-  let who: String
-  let reason: String?
-  private let timing: Timing
-  private let limits: RegionGroup.Limits
-  private let interruptions: () -> Int
-  private let tell: (String) -> Void
-  private let ask: ((String) -> String?)?
-  private let begins: () -> Void
-  private let newID: () -> String
+    let inspector: Inspector
+    let who: String
+    let reason: String?
+    private let timing: Timing
+    private let limits: RegionGroup.Limits
+    private let interruptions: () -> Int
+    private let tell: (String) -> Void
+    private let ask: ((String) -> String?)?
+    private let begins: () -> Void
+    private let newID: () -> String
 
-  /// - Parameters:
-  ///   - interruptions: how often the operator has pressed ^C since `begins` was called.
-  ///   - tell: is given the plan and the progress, line by line.
-  ///   - ask: puts a question to a person; nil where there is nobody.
-  ///   - begins: is called before the first request.
-  public convenience init(
-    _ inspector: Inspector, who: String, reason: String?,
-    interruptions: @escaping () -> Int = { 0 },
-    tell: @escaping (String) -> Void = { _ in }, ask: ((String) -> String?)? = nil,
-    begins: @escaping () -> Void = {}
-  ) {
-    self.init(
-      inspector, who: who, reason: reason, limits: .init(), interruptions: interruptions,
-      tell: tell, ask: ask,
-      begins: begins)
-  }
-
-  init(
-    _ inspector: Inspector, who: String, reason: String?, limits: RegionGroup.Limits,
-    timing: Timing = .real, interruptions: @escaping () -> Int = { 0 },
-    tell: @escaping (String) -> Void = { _ in },
-    ask: ((String) -> String?)? = nil, begins: @escaping () -> Void = {},
-    newID: @escaping () -> String = FailoverRunner.randomID
-  ) {
-    self.inspector = inspector
-    self.who = who
-    self.reason = reason
-    self.limits = limits
-    self.timing = timing
-    self.interruptions = interruptions
-    self.tell = tell
-    self.ask = ask
-    self.begins = begins
-    self.newID = newID
-  }
-
-  static func randomID() -> String {
-    var random = SystemRandomNumberGenerator()
-    return "failover-\(String(random.next(), radix: 36))"
-  }
-
-  // MARK: - What is asked for
-
-  public func run(_ request: FailoverRequest) -> FailoverOutcome {
-    if let mistake = request.mistake { return FailoverOutcome(.usage, reason: "usage", mistake) }
-    let view = ClusterView(inspector.inspectAndWait())
-    if view.isDenied {
-      return FailoverOutcome(.denied, reason: "unauthorized", "nothing was done: \(view.headline)")
+    /// - Parameters:
+    ///   - interruptions: how often the operator has pressed ^C since `begins` was called.
+    ///   - tell: is given the plan and the progress, line by line.
+    ///   - ask: puts a question to a person; nil where there is nobody.
+    ///   - begins: is called before the first request.
+    public convenience init(
+        _ inspector: Inspector, who: String, reason: String?,
+        interruptions: @escaping () -> Int = { 0 },
+        tell: @escaping (String) -> Void = { _ in }, ask: ((String) -> String?)? = nil,
+        begins: @escaping () -> Void = {}
+    ) {
+        self.init(
+            inspector, who: who, reason: reason, limits: .init(), interruptions: interruptions,
+            tell: tell, ask: ask,
+            begins: begins)
     }
-    if view.verdict == .unreachable {
-      return FailoverOutcome(
-        .unreachable, reason: "unreachable", "nothing was done: \(view.headline)")
-    }
-    switch request.purpose {
-    case .planned, .forced, .drill: return begin(request, view)
-    case .resume: return goOn(request, view, .forward)
-    case .rollBack: return goOn(request, view, .back)
-    }
-  }
 
-  private func begin(_ request: FailoverRequest, _ view: ClusterView) -> FailoverOutcome {
-    let region = request.region ?? ""
-    let preflight = Preflight(view.regions, to: region, kind: request.kind)
-    if preflight.isUnknown {
-      return FailoverOutcome(
-        .usage, reason: "unknown_region", preflight.refusals.map(\.what).joined())
+    init(
+        _ inspector: Inspector, who: String, reason: String?, limits: RegionGroup.Limits,
+        timing: Timing = .real, interruptions: @escaping () -> Int = { 0 },
+        tell: @escaping (String) -> Void = { _ in },
+        ask: ((String) -> String?)? = nil, begins: @escaping () -> Void = {},
+        newID: @escaping () -> String = FailoverRunner.randomID
+    ) {
+        self.inspector = inspector
+        self.who = who
+        self.reason = reason
+        self.limits = limits
+        self.timing = timing
+        self.interruptions = interruptions
+        self.tell = tell
+        self.ask = ask
+        self.begins = begins
+        self.newID = newID
     }
-    if preflight.isActiveAlready {
-      let open = view.region(named: region)?.openSwitch
-      let rest = open.map { "; \($0.words) has not ended: prodha failover --resume ends it" } ?? ""
-      return FailoverOutcome(
-        .unchanged,
-        "\(region) is active already (epoch \(preflight.to?.epoch ?? 0)); nothing was done\(rest)",
-        region: region)
-    }
-    var outcome = FailoverOutcome(
-      .wouldBegin, "This would begin; nothing was done.", region: region)
-    outcome.findings = preflight.findings
-    outcome.plan = FailoverPlan(preflight, view.regions)
-    guard preflight.passes, let to = preflight.to else {
-      outcome.kind = .refused
-      outcome.reason = preflight.refusals.first?.name
-      outcome.message =
-        "refused, nothing was done: "
-        + preflight.refusals.map { "\($0.what) (to make it pass: \($0.remedy))" }.joined(
-          separator: "; ")
-      return outcome
-    }
-    if request.isDryRun { return outcome }
-    if let objection = confirm(request, region, outcome) { return objection }
-    begins()
-    let job = Job(
-      papers: papers(preflight, to, request), goal: .forward,
-      fromIsLost: request.purpose == .forced,
-      known: Self.highestEpoch(view.regions), regions: view.regions)
-    let ended: FailoverOutcome
-    if request.purpose == .forced {
-      ended = force(job, preflight)
-    } else {
-      ended = carryOut(job, on: outcome)
-    }
-    return request.purpose == .drill && ended.kind == .done ? goBack(request, ended) : ended
-  }
 
-  private func papers(_ preflight: Preflight, _ to: Preflight.Side, _ request: FailoverRequest)
-    -> Papers
-  {
-    Papers(
-      id: newID(),
-      kind: request.purpose == .forced ? .forced : request.purpose == .drill ? .drill : .planned,
-      from: preflight.from?.region ?? "", to: to.region, fromExpects: preflight.from?.epoch ?? 0,
-      toExpects: to.epoch)
-  }
-
-  /// Nil: it may begin.
-  private func confirm(_ request: FailoverRequest, _ region: String, _ shown: FailoverOutcome)
-    -> FailoverOutcome?
-  {
-    for line in (shown.plan?.text(width: 100) ?? "").split(separator: "\n") { tell(String(line)) }
-    for line in shown.findings.flatMap(\.lines) { tell(line) }
-    if request.confirmation == region { return nil }
-    guard let ask else {
-      let loss = request.purpose == .forced ? " --accept-loss" : ""
-      return FailoverOutcome(
-        .usage, reason: "not_confirmed",
-        "nothing was done: there is nobody to ask here; confirm with --confirm \(region)\(loss)",
-        region: region
-      )
+    static func randomID() -> String {
+        var random = SystemRandomNumberGenerator()
+        return "failover-\(String(random.next(), radix: 36))"
     }
-    for prompt in FailoverPrompt.prompts(request, to: region) {
-      let typed = ask(prompt.question)?.filter { !$0.isNewline }
-      guard typed == prompt.expected else {
-        return FailoverOutcome(
-          .refused, reason: "not_confirmed", "nothing was done: it was not confirmed",
-          region: region)
-      }
-    }
-    return nil
-  }
 
-  /// The highest that anybody knows of.
-  private static func highestEpoch(_ regions: [RegionView]) -> UInt64 {
-    let own = regions.flatMap { $0.peers.compactMap(\.status?.production.epoch) }
-    let heard = regions.flatMap { $0.heardEverywhere.compactMap(\.report?.epoch) }
-    return (own + heard).max() ?? 0
-  }
+    // MARK: - What is asked for
 
-  // MARK: - A switch that has begun
-
-  private func goOn(_ request: FailoverRequest, _ view: ClusterView, _ goal: Goal)
-    -> FailoverOutcome
-  {
-    let open = view.regions.compactMap(\.openSwitch).filter {
-      request.region == nil || $0.to == request.region
-    }
-    guard let document = open.first else { return nothingOpen(request, view, goal) }
-    guard let papers = Papers(document) else {
-      return FailoverOutcome(
-        .failed, reason: "later_version",
-        "\(document.words) was begun by a later version; use a tool of that one")
-    }
-    if let unknown = [papers.from, papers.to].first(where: { name in
-      !name.isEmpty && !view.regions.contains { $0.name == name }
-    }) {
-      return FailoverOutcome(
-        .usage, reason: "unknown_region",
-        "\(document.words) concerns \(printable(unknown)), which is not known here; give --config with a file "
-          + "that lists it")
-    }
-    begins()
-    tell("\(document.words): \(goal == .forward ? "going on with it" : "undoing it")")
-    let job = Job(
-      papers: papers, goal: goal, fromIsLost: papers.kind == .forced,
-      known: Self.highestEpoch(view.regions),
-      regions: view.regions, isSeen: true)
-    let outcome = FailoverOutcome(.failed, "", region: papers.to)
-    return carryOut(job, on: outcome)
-  }
-
-  private func nothingOpen(_ request: FailoverRequest, _ view: ClusterView, _ goal: Goal)
-    -> FailoverOutcome
-  {
-    let states = view.regions.map { region in
-      guard region.isActive != nil else { return "how \(region.label) stands is not known" }
-      return "\(region.label) is \(region.standingWords)"
-        + (region.epoch.map { " (epoch \($0))" } ?? "")
-    }
-    let silent = view.regions.filter { $0.leaderStatus == nil }.map(\.label)
-    let words = "no switch is open; \(states.joined(separator: ", "))"
-    if !silent.isEmpty {
-      return FailoverOutcome(
-        .unknown, reason: "outcome_unknown",
-        "no switch is open in the logs that can be read, and the leader of \(enumeration(silent)) tells nothing; "
-          + states.joined(separator: ", "), region: request.region)
-    }
-    let isActive = request.region.map { name in
-      view.regions.first { $0.name == name }?.isActive == true
-    }
-    let isAsWanted = isActive.map { $0 == (goal == .forward) } ?? true
-    return isAsWanted
-      ? FailoverOutcome(.unchanged, "\(words); nothing was done", region: request.region)
-      : FailoverOutcome(
-        .refused, reason: "no_such_switch", "nothing was done: \(words)", region: request.region)
-  }
-
-  // MARK: - Carrying it out
-
-  /// What is to be carried out.
-  struct Job {
-    var papers: Papers
-    var goal: Goal
-    var fromIsLost: Bool
-    var known: UInt64
-    var regions: [RegionView]
-    /// It is in a log.
-    var isSeen = false
-    var base: CommittedBlock?
-
-    func group(_ side: Failover.Side, _ inspector: Inspector, _ limits: RegionGroup.Limits)
-      -> RegionGroup?
-    {
-      let name = side == .from ? papers.from : papers.to
-      if side == .from, fromIsLost { return nil }
-      return regions.first { $0.name == name }.map { RegionGroup($0, inspector, limits) }
-    }
-  }
-
-  private func carryOut(_ job: Job, on outcome: FailoverOutcome) -> FailoverOutcome {
-    var run = SwitchRun(
-      job, inspector, limits, timing, acts: ActPapers(operation: "", who: who, reason: reason),
-      interruptions: interruptions, tell: tell)
-    return run.finish(outcome)
-  }
-
-  /// Without the old region. An open switch to this region goes on as a forced one; an open one from it is closed first.
-  private func force(_ job: Job, _ preflight: Preflight) -> FailoverOutcome {
-    var job = job
-    var outcome = FailoverOutcome(.failed, "", region: job.papers.to)
-    outcome.findings = preflight.findings
-    if let new = job.regions.first(where: { $0.name == job.papers.to }) {
-      if new.isActive == true { return claim(job, new) }
-      job.base = forcedBase(new, of: job.papers.from)
-      if let open = new.openSwitch.flatMap({ Papers($0) }) {
-        if open.to == job.papers.to {
-          var taken = job
-          taken.papers = open
-          taken.isSeen = true
-          let ended = carryOut(taken, on: outcome)
-          // It may have been sealed against its activation; then it is closed now, and a new one can begin.
-          let view = ClusterView(inspector.inspectAndWait())
-          let now = view.region(named: job.papers.to)
-          guard ended.kind == .rolledBack || ended.kind == .halfway, now?.leaderStatus != nil,
-            now?.isActive == false, now?.openSwitch == nil
-          else { return ended }
-          job.regions = view.regions
-          job.papers.toExpects = view.region(named: job.papers.to)?.epoch ?? job.papers.toExpects
-          job.known = Self.highestEpoch(view.regions)
-        } else if let trouble = close(open, in: new) {
-          return trouble
+    public func run(_ request: FailoverRequest) -> FailoverOutcome {
+        if let mistake = request.mistake { return FailoverOutcome(.usage, reason: "usage", mistake) }
+        let view = ClusterView(inspector.inspectAndWait())
+        if view.isDenied {
+            return FailoverOutcome(.denied, reason: "unauthorized", "nothing was done: \(view.headline)")
         }
-      }
-    }
-    return carryOut(job, on: outcome)
-  }
-
-  /// Of two regions that are active since the same epoch: this one is right from now on, and the other one stops when it
-  /// hears of it. The entry itself is the record.
-  private func claim(_ job: Job, _ region: RegionView) -> FailoverOutcome {
-    let group = RegionGroup(region, inspector, limits)
-    let deadline = timing.now() + Step.activate.limitMS
-    let epoch = (job.known / Limits.forcedEpochs + 1).multipliedReportingOverflow(
-      by: Limits.forcedEpochs)
-    var outcome = FailoverOutcome(.failed, reason: "not_activated", "", region: region.label)
-    var hasSent = false
-    var last = "nobody leads"
-    repeat {
-      let look = group.look()
-      if let (target, status) = look.leader {
-        if status.production.state == .active, status.production.activatedEpoch ?? 0 > job.known {
-          outcome.kind = .done
-          outcome.reason = nil
-          outcome.message =
-            "\(region.label) is right from now on (active since epoch "
-            + "\(status.production.activatedEpoch ?? 0)); the other region stops when it hears of it: see prodha "
-            + "status"
-          return outcome
+        if view.verdict == .unreachable {
+            return FailoverOutcome(
+                .unreachable, reason: "unreachable", "nothing was done: \(view.headline)")
         }
-        let body = RegionRequest(
-          expects: status.production.epoch, epoch: epoch.overflow ? .max : epoch.partialValue,
-          renew: true,
-          force: true, operation: "\(job.papers.id)/activate", who: who, reason: reason)
-        hasSent = true
-        last =
-          group.send(
-            "/v1/prodha/region/activate", body.json(), to: target, timeoutMS: limits.answerMS
-          ).words
-      } else {
-        last = look.trouble
-      }
-      timing.pause(Limits.pauseMS)
-    } while timing.now() < deadline
-    outcome.kind = hasSent ? .unknown : .failed
-    outcome.message =
-      "\(region.label) does not say that it was activated anew (\(last)); prodha status tells, and prodha history"
-    return outcome
-  }
-
-  /// Nil: it is closed.
-  private func close(_ papers: Papers, in region: RegionView) -> FailoverOutcome? {
-    let group = RegionGroup(region, inspector, limits)
-    let deadline = timing.now() + Step.closeBack.limitMS
-    var last = "nobody leads"
-    repeat {
-      let look = group.look()
-      if let leader = look.leader {
-        if leader.status.production.switch?.id != papers.id { return nil }
-        let body = SwitchEndRequest(
-          id: papers.id, result: .rolledBack,
-          words: "given up for a forced switch to \(region.label)",
-          operation: "\(papers.id)/given up", who: who, reason: reason)
-        last =
-          group.send(
-            "/v1/prodha/region/switch/end", body.json(), to: leader.target,
-            timeoutMS: limits.answerMS
-          ).words
-      } else {
-        last = look.trouble
-      }
-      timing.pause(Limits.pauseMS)
-    } while timing.now() < deadline
-    return FailoverOutcome(
-      .failed, reason: "switch_running",
-      "\(region.label) is as it was: the switch that is open there could not be closed (\(last)); try again",
-      region: region.label)
-  }
-
-  /// The highest block of the lost region that a peer of the new one can give, when that is above the new region's own.
-  /// With nodeos there is none: the daemon finds where they stand.
-  private func forcedBase(_ new: RegionView, of old: String) -> CommittedBlock? {
-    guard new.peers.allSatisfy({ $0.status?.nodeos == nil }) else { return nil }
-    let own = new.head?.blockNum ?? 0
-    let group = RegionGroup(new, inspector, limits)
-    let heard = new.heardEverywhere.filter {
-      $0.name == old && ($0.report?.head?.blockNum ?? 0) > own
+        switch request.purpose {
+        case .planned, .forced, .drill: return begin(request, view)
+        case .resume: return goOn(request, view, .forward)
+        case .rollBack: return goOn(request, view, .back)
+        }
     }
-    .sorted { ($0.report?.head?.blockNum ?? 0) > ($1.report?.head?.blockNum ?? 0) }
-    for region in heard.prefix(ClusterView.maxHearsay) {
-      guard let head = region.report?.head, let target = new.target(of: region.by) else { continue }
-      if let found = group.block("id=\(head.blockID)", from: [target])?.block,
-        found.reference == head
-      {
-        return found
-      }
-      tell("\(target.name) of \(new.label) has heard of block \(head.blockNum) and cannot give it")
-    }
-    return nil
-  }
 
-  // MARK: - The way back of a drill
-
-  private func goBack(_ request: FailoverRequest, _ there: FailoverOutcome) -> FailoverOutcome {
-    guard let old = there.plan?.from else { return there }
-    var result = there
-    let deadline = timing.now() + Self.readyMS
-    tell("the way back: waiting until \(old) is ready")
-    while true {
-      let view = ClusterView(inspector.inspectAndWait())
-      let preflight = Preflight(view.regions, to: old, kind: .drill)
-      if preflight.passes, let to = preflight.to {
+    private func begin(_ request: FailoverRequest, _ view: ClusterView) -> FailoverOutcome {
+        let region = request.region ?? ""
+        let preflight = Preflight(view.regions, to: region, kind: request.kind)
+        if preflight.isUnknown {
+            return FailoverOutcome(
+                .usage, reason: "unknown_region", preflight.refusals.map(\.what).joined())
+        }
+        if preflight.isActiveAlready {
+            let open = view.region(named: region)?.openSwitch
+            let rest = open.map { "; \($0.words) has not ended: prodha failover --resume ends it" } ?? ""
+            return FailoverOutcome(
+                .unchanged,
+                "\(region) is active already (epoch \(preflight.to?.epoch ?? 0)); nothing was done\(rest)",
+                region: region)
+        }
+        var outcome = FailoverOutcome(
+            .wouldBegin, "This would begin; nothing was done.", region: region)
+        outcome.findings = preflight.findings
+        outcome.plan = FailoverPlan(preflight, view.regions)
+        guard preflight.passes, let to = preflight.to else {
+            outcome.kind = .refused
+            outcome.reason = preflight.refusals.first?.name
+            outcome.message =
+                "refused, nothing was done: "
+                + preflight.refusals.map { "\($0.what) (to make it pass: \($0.remedy))" }.joined(
+                    separator: "; ")
+            return outcome
+        }
+        if request.isDryRun { return outcome }
+        if let objection = confirm(request, region, outcome) { return objection }
+        begins()
         let job = Job(
-          papers: papers(preflight, to, request), goal: .forward, fromIsLost: false,
-          known: Self.highestEpoch(view.regions), regions: view.regions)
-        let back = carryOut(job, on: FailoverOutcome(.failed, "", region: old))
-        result.steps += back.steps
-        result.proofOfReturn = back.proof
-        result.kind = back.kind
-        result.reason = back.reason
-        result.id = back.id
-        result.message = "there: \(there.message). Back: \(back.message)"
-        return result
-      }
-      guard timing.now() < deadline else {
-        result.kind = .failed
-        result.reason = "not_ready"
-        result.message =
-          "there: \(there.message). Not back: \(old) was not ready within \(span(Double(Self.readyMS))): "
-          + preflight.refusals.map(\.what).joined(separator: "; ")
-          + "; prodha failover --region \(old) brings it back"
-        return result
-      }
-      timing.pause(500)
+            papers: papers(preflight, to, request), goal: .forward,
+            fromIsLost: request.purpose == .forced,
+            known: Self.highestEpoch(view.regions), regions: view.regions)
+        let ended: FailoverOutcome
+        if request.purpose == .forced {
+            ended = force(job, preflight)
+        } else {
+            ended = carryOut(job, on: outcome)
+        }
+        return request.purpose == .drill && ended.kind == .done ? goBack(request, ended) : ended
     }
-  }
+
+    private func papers(_ preflight: Preflight, _ to: Preflight.Side, _ request: FailoverRequest)
+        -> Papers
+    {
+        Papers(
+            id: newID(),
+            kind: request.purpose == .forced ? .forced : request.purpose == .drill ? .drill : .planned,
+            from: preflight.from?.region ?? "", to: to.region, fromExpects: preflight.from?.epoch ?? 0,
+            toExpects: to.epoch)
+    }
+
+    /// Nil: it may begin.
+    private func confirm(_ request: FailoverRequest, _ region: String, _ shown: FailoverOutcome)
+        -> FailoverOutcome?
+    {
+        for line in (shown.plan?.text(width: 100) ?? "").split(separator: "\n") { tell(String(line)) }
+        for line in shown.findings.flatMap(\.lines) { tell(line) }
+        if request.confirmation == region { return nil }
+        guard let ask else {
+            let loss = request.purpose == .forced ? " --accept-loss" : ""
+            return FailoverOutcome(
+                .usage, reason: "not_confirmed",
+                "nothing was done: there is nobody to ask here; confirm with --confirm \(region)\(loss)",
+                region: region
+            )
+        }
+        for prompt in FailoverPrompt.prompts(request, to: region) {
+            let typed = ask(prompt.question)?.filter { !$0.isNewline }
+            guard typed == prompt.expected else {
+                return FailoverOutcome(
+                    .refused, reason: "not_confirmed", "nothing was done: it was not confirmed",
+                    region: region)
+            }
+        }
+        return nil
+    }
+
+    /// The highest that anybody knows of.
+    private static func highestEpoch(_ regions: [RegionView]) -> UInt64 {
+        let own = regions.flatMap { $0.peers.compactMap(\.status?.production.epoch) }
+        let heard = regions.flatMap { $0.heardEverywhere.compactMap(\.report?.epoch) }
+        return (own + heard).max() ?? 0
+    }
+
+    // MARK: - A switch that has begun
+
+    private func goOn(_ request: FailoverRequest, _ view: ClusterView, _ goal: Goal)
+        -> FailoverOutcome
+    {
+        let open = view.regions.compactMap(\.openSwitch).filter {
+            request.region == nil || $0.to == request.region
+        }
+        guard let document = open.first else { return nothingOpen(request, view, goal) }
+        guard let papers = Papers(document) else {
+            return FailoverOutcome(
+                .failed, reason: "later_version",
+                "\(document.words) was begun by a later version; use a tool of that one")
+        }
+        if let unknown = [papers.from, papers.to].first(where: { name in
+            !name.isEmpty && !view.regions.contains { $0.name == name }
+        }) {
+            return FailoverOutcome(
+                .usage, reason: "unknown_region",
+                "\(document.words) concerns \(printable(unknown)), which is not known here; give --config with a file "
+                    + "that lists it")
+        }
+        begins()
+        tell("\(document.words): \(goal == .forward ? "going on with it" : "undoing it")")
+        let job = Job(
+            papers: papers, goal: goal, fromIsLost: papers.kind == .forced,
+            known: Self.highestEpoch(view.regions),
+            regions: view.regions, isSeen: true)
+        let outcome = FailoverOutcome(.failed, "", region: papers.to)
+        return carryOut(job, on: outcome)
+    }
+
+    private func nothingOpen(_ request: FailoverRequest, _ view: ClusterView, _ goal: Goal)
+        -> FailoverOutcome
+    {
+        let states = view.regions.map { region in
+            guard region.isActive != nil else { return "how \(region.label) stands is not known" }
+            return "\(region.label) is \(region.standingWords)"
+                + (region.epoch.map { " (epoch \($0))" } ?? "")
+        }
+        let silent = view.regions.filter { $0.leaderStatus == nil }.map(\.label)
+        let words = "no switch is open; \(states.joined(separator: ", "))"
+        if !silent.isEmpty {
+            return FailoverOutcome(
+                .unknown, reason: "outcome_unknown",
+                "no switch is open in the logs that can be read, and the leader of \(enumeration(silent)) tells nothing; "
+                    + states.joined(separator: ", "), region: request.region)
+        }
+        let isActive = request.region.map { name in
+            view.regions.first { $0.name == name }?.isActive == true
+        }
+        let isAsWanted = isActive.map { $0 == (goal == .forward) } ?? true
+        return isAsWanted
+            ? FailoverOutcome(.unchanged, "\(words); nothing was done", region: request.region)
+            : FailoverOutcome(
+                .refused, reason: "no_such_switch", "nothing was done: \(words)", region: request.region)
+    }
+
+    // MARK: - Carrying it out
+
+    /// What is to be carried out.
+    struct Job {
+        var papers: Papers
+        var goal: Goal
+        var fromIsLost: Bool
+        var known: UInt64
+        var regions: [RegionView]
+        /// It is in a log.
+        var isSeen = false
+        var base: CommittedBlock?
+
+        func group(_ side: Failover.Side, _ inspector: Inspector, _ limits: RegionGroup.Limits)
+            -> RegionGroup?
+        {
+            let name = side == .from ? papers.from : papers.to
+            if side == .from, fromIsLost { return nil }
+            return regions.first { $0.name == name }.map { RegionGroup($0, inspector, limits) }
+        }
+    }
+
+    private func carryOut(_ job: Job, on outcome: FailoverOutcome) -> FailoverOutcome {
+        var run = SwitchRun(
+            job, inspector, limits, timing, acts: ActPapers(operation: "", who: who, reason: reason),
+            interruptions: interruptions, tell: tell)
+        return run.finish(outcome)
+    }
+
+    /// Without the old region. An open switch to this region goes on as a forced one; an open one from it is closed first.
+    private func force(_ job: Job, _ preflight: Preflight) -> FailoverOutcome {
+        var job = job
+        var outcome = FailoverOutcome(.failed, "", region: job.papers.to)
+        outcome.findings = preflight.findings
+        if let new = job.regions.first(where: { $0.name == job.papers.to }) {
+            if new.isActive == true { return claim(job, new) }
+            job.base = forcedBase(new, of: job.papers.from)
+            if let open = new.openSwitch.flatMap({ Papers($0) }) {
+                if open.to == job.papers.to {
+                    var taken = job
+                    taken.papers = open
+                    taken.isSeen = true
+                    let ended = carryOut(taken, on: outcome)
+                    // It may have been sealed against its activation; then it is closed now, and a new one can begin.
+                    let view = ClusterView(inspector.inspectAndWait())
+                    let now = view.region(named: job.papers.to)
+                    guard ended.kind == .rolledBack || ended.kind == .halfway, now?.leaderStatus != nil,
+                        now?.isActive == false, now?.openSwitch == nil
+                    else { return ended }
+                    job.regions = view.regions
+                    job.papers.toExpects = view.region(named: job.papers.to)?.epoch ?? job.papers.toExpects
+                    job.known = Self.highestEpoch(view.regions)
+                } else if let trouble = close(open, in: new) {
+                    return trouble
+                }
+            }
+        }
+        return carryOut(job, on: outcome)
+    }
+
+    /// Of two regions that are active since the same epoch: this one is right from now on, and the other one stops when it
+    /// hears of it. The entry itself is the record.
+    private func claim(_ job: Job, _ region: RegionView) -> FailoverOutcome {
+        let group = RegionGroup(region, inspector, limits)
+        let deadline = timing.now() + Step.activate.limitMS
+        let epoch = (job.known / Limits.forcedEpochs + 1).multipliedReportingOverflow(
+            by: Limits.forcedEpochs)
+        var outcome = FailoverOutcome(.failed, reason: "not_activated", "", region: region.label)
+        var hasSent = false
+        var last = "nobody leads"
+        repeat {
+            let look = group.look()
+            if let (target, status) = look.leader {
+                if status.production.state == .active, status.production.activatedEpoch ?? 0 > job.known {
+                    outcome.kind = .done
+                    outcome.reason = nil
+                    outcome.message =
+                        "\(region.label) is right from now on (active since epoch "
+                        + "\(status.production.activatedEpoch ?? 0)); the other region stops when it hears of it: see prodha "
+                        + "status"
+                    return outcome
+                }
+                let body = RegionRequest(
+                    expects: status.production.epoch, epoch: epoch.overflow ? .max : epoch.partialValue,
+                    renew: true,
+                    force: true, operation: "\(job.papers.id)/activate", who: who, reason: reason)
+                hasSent = true
+                last =
+                    group.send(
+                        "/v1/prodha/region/activate", body.json(), to: target, timeoutMS: limits.answerMS
+                    ).words
+            } else {
+                last = look.trouble
+            }
+            timing.pause(Limits.pauseMS)
+        } while timing.now() < deadline
+        outcome.kind = hasSent ? .unknown : .failed
+        outcome.message =
+            "\(region.label) does not say that it was activated anew (\(last)); prodha status tells, and prodha history"
+        return outcome
+    }
+
+    /// Nil: it is closed.
+    private func close(_ papers: Papers, in region: RegionView) -> FailoverOutcome? {
+        let group = RegionGroup(region, inspector, limits)
+        let deadline = timing.now() + Step.closeBack.limitMS
+        var last = "nobody leads"
+        repeat {
+            let look = group.look()
+            if let leader = look.leader {
+                if leader.status.production.switch?.id != papers.id { return nil }
+                let body = SwitchEndRequest(
+                    id: papers.id, result: .rolledBack,
+                    words: "given up for a forced switch to \(region.label)",
+                    operation: "\(papers.id)/given up", who: who, reason: reason)
+                last =
+                    group.send(
+                        "/v1/prodha/region/switch/end", body.json(), to: leader.target,
+                        timeoutMS: limits.answerMS
+                    ).words
+            } else {
+                last = look.trouble
+            }
+            timing.pause(Limits.pauseMS)
+        } while timing.now() < deadline
+        return FailoverOutcome(
+            .failed, reason: "switch_running",
+            "\(region.label) is as it was: the switch that is open there could not be closed (\(last)); try again",
+            region: region.label)
+    }
+
+    /// The highest block of the lost region that a peer of the new one can give, when that is above the new region's own.
+    /// With nodeos there is none: the daemon finds where they stand.
+    private func forcedBase(_ new: RegionView, of old: String) -> CommittedBlock? {
+        guard new.peers.allSatisfy({ $0.status?.nodeos == nil }) else { return nil }
+        let own = new.head?.blockNum ?? 0
+        let group = RegionGroup(new, inspector, limits)
+        let heard = new.heardEverywhere.filter {
+            $0.name == old && ($0.report?.head?.blockNum ?? 0) > own
+        }
+        .sorted { ($0.report?.head?.blockNum ?? 0) > ($1.report?.head?.blockNum ?? 0) }
+        for region in heard.prefix(ClusterView.maxHearsay) {
+            guard let head = region.report?.head, let target = new.target(of: region.by) else { continue }
+            if let found = group.block("id=\(head.blockID)", from: [target])?.block,
+                found.reference == head
+            {
+                return found
+            }
+            tell("\(target.name) of \(new.label) has heard of block \(head.blockNum) and cannot give it")
+        }
+        return nil
+    }
+
+    // MARK: - The way back of a drill
+
+    private func goBack(_ request: FailoverRequest, _ there: FailoverOutcome) -> FailoverOutcome {
+        guard let old = there.plan?.from else { return there }
+        var result = there
+        let deadline = timing.now() + Self.readyMS
+        tell("the way back: waiting until \(old) is ready")
+        while true {
+            let view = ClusterView(inspector.inspectAndWait())
+            let preflight = Preflight(view.regions, to: old, kind: .drill)
+            if preflight.passes, let to = preflight.to {
+                let job = Job(
+                    papers: papers(preflight, to, request), goal: .forward, fromIsLost: false,
+                    known: Self.highestEpoch(view.regions), regions: view.regions)
+                let back = carryOut(job, on: FailoverOutcome(.failed, "", region: old))
+                result.steps += back.steps
+                result.proofOfReturn = back.proof
+                result.kind = back.kind
+                result.reason = back.reason
+                result.id = back.id
+                result.message = "there: \(there.message). Back: \(back.message)"
+                return result
+            }
+            guard timing.now() < deadline else {
+                result.kind = .failed
+                result.reason = "not_ready"
+                result.message =
+                    "there: \(there.message). Not back: \(old) was not ready within \(span(Double(Self.readyMS))): "
+                    + preflight.refusals.map(\.what).joined(separator: "; ")
+                    + "; prodha failover --region \(old) brings it back"
+                return result
+            }
+            timing.pause(500)
+        }
+    }
 }
 
 extension Papers {
-  /// Nil: of a kind that this version does not know.
-  init?(_ document: SwitchDocument) {
-    let kind: Kind
-    switch document.kind {
-    case .planned: kind = .planned
-    case .forced: kind = .forced
-    case .drill: kind = .drill
-    case .unknown: return nil
+    /// Nil: of a kind that this version does not know.
+    init?(_ document: SwitchDocument) {
+        let kind: Kind
+        switch document.kind {
+        case .planned: kind = .planned
+        case .forced: kind = .forced
+        case .drill: kind = .drill
+        case .unknown: return nil
+        }
+        self.init(
+            id: document.id, kind: kind, from: document.from, to: document.to,
+            fromExpects: document.fromExpects,
+            toExpects: document.toExpects)
     }
-    self.init(
-      id: document.id, kind: kind, from: document.from, to: document.to,
-      fromExpects: document.fromExpects,
-      toExpects: document.toExpects)
-  }
 }
 
 extension RegionView {
-  /// The other regions as each of its peers heard them.
-  var heardEverywhere: [HeardRegion] {
-    peers.compactMap(\.status).flatMap { status in
-      (status.regions ?? []).prefix(ClusterView.maxHearsay).map { other in
-        HeardRegion(name: other.name, by: status.peer.id, age: other.ageMS, report: other.report)
-      }
+    /// The other regions as each of its peers heard them.
+    var heardEverywhere: [HeardRegion] {
+        peers.compactMap(\.status).flatMap { status in
+            (status.regions ?? []).prefix(ClusterView.maxHearsay).map { other in
+                HeardRegion(name: other.name, by: status.peer.id, age: other.ageMS, report: other.report)
+            }
+        }
     }
-  }
 }

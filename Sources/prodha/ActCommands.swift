@@ -90,7 +90,9 @@ struct ConfirmCommand: ParsableCommand {
         commandName: "confirm",
         abstract: "Give your word that no other region produces.",
         discussion: """
-            After a long silence an active region asks the others before it produces, and waits while one of them does not             answer (region_unconfirmed). This takes the place of that answer, so be sure: two regions that produce fork the             chain. Refused while another region says that it is active.
+            After a long silence an active region asks the others before it produces, and waits while one of them does not \
+            answer (region_unconfirmed). This takes the place of that answer, so be sure: two regions that produce fork the \
+            chain. Refused while another region says that it is active.
 
             \(ActOptions.exitCodes)
             """)
