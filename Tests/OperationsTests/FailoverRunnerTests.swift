@@ -136,9 +136,8 @@ extension CommittedBlock {
             let fakes = try await FakeRegions()
             fakes.change { $0.fault = { at, _ in at == number ? fault : .none } }
             let outcome = try await Operator(fakes)(planned)
-            #expect(
-                outcome.kind == .done || outcome.kind == .rolledBack,
-                "\(fault) at \(number): \(outcome.message)")
+            // One fault is no reason to turn back.
+            #expect(outcome.kind == .done, "\(fault) at \(number): \(outcome.message)")
             check(fakes, outcome, "\(fault) at \(number)")
         }
     }
