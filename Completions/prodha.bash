@@ -173,13 +173,13 @@ _prodha() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    run|status|log|history|transfer|pause|resume|maintenance|validate|bundle|demo|help)
+    run|status|failover|log|history|transfer|pause|resume|confirm|maintenance|validate|bundle|demo|help)
         # Offer subcommand argument completions
         "_prodha_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'run status log history transfer pause resume maintenance validate bundle demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'run status failover log history transfer pause resume confirm maintenance validate bundle demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -223,6 +223,56 @@ _prodha_status() {
         ;;
     '--peer')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion status -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    esac
+}
+
+_prodha_failover() {
+    repeating_flags=()
+    non_repeating_flags=(--dry-run --force --accept-loss --drill --resume --rollback --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--region --confirm --reason --config --peer --cacert --cert --key --timeout --output -o)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion failover -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--confirm')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion failover -- --confirm "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--reason')
+        return
+        ;;
+    '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
+        return
+        ;;
+    '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion failover -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--cacert')
@@ -312,7 +362,7 @@ _prodha_log() {
 
 _prodha_history() {
     repeating_flags=()
-    non_repeating_flags=(--no-color --version -h --help)
+    non_repeating_flags=(--no-color --loss --version -h --help)
     repeating_options=()
     non_repeating_options=(--config --peer --cacert --cert --key --timeout --output -o --region)
     __prodha_offer_flags_options 0
@@ -487,6 +537,52 @@ _prodha_resume() {
         ;;
     '--region')
         __prodha_add_completions -W "$(__prodha_custom_complete ---completion resume -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--reason')
+        return
+        ;;
+    esac
+}
+
+_prodha_confirm() {
+    repeating_flags=()
+    non_repeating_flags=(--no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--config --peer --cacert --cert --key --timeout --output -o --region --reason)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
+        return
+        ;;
+    '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion confirm -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    '--region')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion confirm -- --region "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     '--reason')

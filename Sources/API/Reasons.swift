@@ -62,8 +62,8 @@ public enum CanProduceReason: Word {
             "This region was silent for long and another region does not say that it is not active; reach that "
                 + "region or confirm this one by hand."
         case .regionsInConflict:
-            "Two regions are active with the same epoch and both have stopped; decide which one stays and "
-                + "deactivate the other."
+            "Another region became active later, and this one is about to become standby; or two did with the same epoch "
+                + "and both have stopped, then failover --force says which one is right."
         case .nodeosUnreachable: "The local nodeos does not answer; see that it runs and that its address is right."
         case .nodeosBehind: "The local nodeos has not reached the committed head yet; it is being fed and needs time."
         case .nodeosDiverged:
@@ -92,14 +92,16 @@ public enum CanProduceReason: Word {
 public enum CommitBlockReason: Word {
     case notLeader, noQuorum
     case leaseExpired, leaseWait, termNotApplied
-    case regionStandby, regionPaused
+    case regionStandby, regionPaused, regionUnconfirmed, regionsInConflict
     case draining, shuttingDown, overloaded
     case conflictsWithHead, unlinkable, stale, notSignedHere
     case leadershipLost
     case unknown(String)
 
     public static let known: [CommitBlockReason] = [
-        .notLeader, .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionStandby, .regionPaused, .draining,
+        .notLeader, .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionStandby, .regionPaused,
+        .regionUnconfirmed,
+        .regionsInConflict, .draining,
         .shuttingDown, .overloaded, .conflictsWithHead, .unlinkable, .stale, .notSignedHere, .leadershipLost,
     ]
 
@@ -114,6 +116,7 @@ public enum CommitBlockReason: Word {
     public var outcome: Outcome {
         switch self {
         case .notLeader, .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionStandby, .regionPaused,
+            .regionUnconfirmed, .regionsInConflict,
             .draining, .shuttingDown, .overloaded, .conflictsWithHead, .unlinkable, .stale, .notSignedHere:
             .notAppended
         case .leadershipLost, .unknown: .unknown
@@ -129,6 +132,8 @@ public enum CommitBlockReason: Word {
         case .termNotApplied: "term_not_applied"
         case .regionStandby: "region_standby"
         case .regionPaused: "region_paused"
+        case .regionUnconfirmed: "region_unconfirmed"
+        case .regionsInConflict: "regions_in_conflict"
         case .draining: "draining"
         case .shuttingDown: "shutting_down"
         case .overloaded: "overloaded"
@@ -156,6 +161,11 @@ public enum CommitBlockReason: Word {
             "This peer has just been elected and is not ready; the block was not appended; send it again in a moment."
         case .regionStandby: "This region is standby; the block was not appended; send it to the active region."
         case .regionPaused: "An operator paused this region; the block was not appended; resume the region first."
+        case .regionUnconfirmed:
+            "This region was silent for long, and another one has not said whether it has gone on; the block was not "
+                + "appended; send it again when it has."
+        case .regionsInConflict:
+            "Another region is active too; the block was not appended; see which of the two is right."
         case .draining:
             "This peer is handing leadership over; the block was not appended; send it to the next leader."
         case .shuttingDown: "This peer is shutting down; the block was not appended; send it to another peer."

@@ -1,0 +1,130 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import Foundation
+import Testing
+
+@testable import Harness
+
+extension Acceptance {
+    /// `prodha failover` on six real processes, while blocks are made all the time.
+    @Suite struct SwitchTests {
+        private func failover(
+            _ regions: Regions, to region: String, _ more: String...
+        ) async throws -> Finished {
+            let file = regions.east.peers[0].configurationFile.path
+            return try await Program.run(
+                ["failover", "--region", region, "--config", file] + more, in: regions.east.directory)
+        }
+
+        /// All committed blocks form one chain: what was acknowledged first is what the last head stands on.
+        private func checkChain(_ load: RegionLoad) throws {
+            let blocks = load.acknowledged.withLock { $0 }
+            for (block, next) in zip(blocks, blocks.dropFirst()) {
+                try #require(next.number == block.number + 1, "block \(next.number) follows \(block.number)")
+                try #require(
+                    next.previous == block.id, "block \(next.number) is on another one than what was committed")
+            }
+        }
+
+        @Test func thereAndBackNothingIsLost() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                try await regions.underLoad { load in
+                    // What would be done, and nothing is.
+                    let dry = try await failover(regions, to: "west", "--dry-run")
+                    try #require(dry.ending == .exit(0), "\(dry)")
+                    try await load.advances(by: 2)
+                    try #require(try await failover(regions, to: "west").ending == .exit(64))
+                    for round in 0..<rounds {
+                        for region in ["west", "east"] {
+                            let done = try await failover(regions, to: region, "--confirm", region)
+                            try #require(done.ending == .exit(0), "round \(round): \(done)")
+                            try await load.advances(by: 2)
+                            let producers = try await regions.producers()
+                            let cluster = region == "west" ? regions.west : regions.east
+                            try #require(producers.allSatisfy { peer in cluster.peers.contains { $0 === peer } })
+                            print("to \(region): \(done.output.split(separator: "\n").last ?? "")")
+                        }
+                    }
+                    // It is so already.
+                    try #require(
+                        try await failover(regions, to: "east", "--confirm", "east").ending == .exit(0))
+                    try checkChain(load)
+                }
+            }
+        }
+
+        /// The command is killed some time after its start; whoever comes next finishes or undoes what it began.
+        @Test(arguments: ["--resume", "--rollback"]) func aKilledCommandIsGoneOnWith(by way: String) async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                try await regions.underLoad { load in
+                    for round in 0..<(4 * rounds) {
+                        let file = regions.east.peers[0].configurationFile.path
+                        let isWest = try await regions.producers().contains { peer in
+                            regions.west.peers.contains { $0 === peer }
+                        }
+                        let target = isWest ? "east" : "west"
+                        let output = regions.east.directory.appending(path: "killed.txt")
+                        let child = try ChildProcess.start(
+                            [
+                                try Program.path(), "failover", "--region", target, "--confirm", target, "--config",
+                                file,
+                            ], in: regions.east.directory, output: output, errors: output)
+                        try await Task.sleep(for: .milliseconds(40 * (round % 12)))
+                        child.send(SIGKILL)
+                        _ = try await child.end()
+                        let next = try await failover(regions, to: target, way)
+                        // Nothing may have begun, or all be done.
+                        let accepted: [Ending] = [.exit(0), .exit(3), .exit(4)]
+                        try #require(accepted.contains(next.ending), "round \(round): \(next)")
+                        try await load.advances(by: 2)
+                        for peer in regions.peers {
+                            try await eventually("no switch is open") {
+                                try await peer.status()["production.switch"] == .null
+                            }
+                        }
+                    }
+                    try checkChain(load)
+                }
+            }
+        }
+
+        /// East stands still; west is forced; east goes on, gives way, and lists what only it has.
+        @Test func aLostRegionIsGivenUpAndGivesWay() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                try await regions.underLoad { load in
+                    try await load.advances(by: 3)
+                    for peer in regions.east.peers { peer.send(SIGSTOP) }
+                    let planned = try await failover(regions, to: "west", "--confirm", "west", "--timeout", "500ms")
+                    try #require(planned.ending == .exit(3), "\(planned)")
+                    let file = regions.west.peers[0].configurationFile.path
+                    let forced = try await Program.run(
+                        [
+                            "failover", "--region", "west", "--config", file, "--force", "--accept-loss", "--confirm",
+                            "west", "--timeout", "500ms",
+                        ], in: regions.west.directory)
+                    try #require(forced.ending == .exit(0), "\(forced)")
+                    try await load.advances(by: 2)
+                    for peer in regions.east.peers { peer.send(SIGCONT) }
+                    try await eventually("east gives way", within: .seconds(10)) {
+                        for peer in regions.east.peers
+                        where try await peer.status()["production.state"]?.string != "standby" {
+                            return false
+                        }
+                        return true
+                    }
+                    try await load.advances(by: 2)
+                    let history = try await Program.run(
+                        ["history", "--loss", "--config", file], in: regions.west.directory)
+                    try #require(history.ending == .exit(0), "\(history)")
+                    // And back, planned, as if nothing had been.
+                    let back = try await failover(regions, to: "east", "--confirm", "east")
+                    try #require(back.ending == .exit(0), "\(back)")
+                    try await load.advances(by: 2)
+                }
+            }
+        }
+    }
+}
