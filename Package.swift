@@ -111,7 +111,7 @@ let tests: [Target] = [
             product("NIOCore", "swift-nio"), product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
     .target(
-        name: "Simulation", dependencies: ["Antelope", "ProducerHA", "Raft", "SimulatedDisk", "Storage"],
+        name: "Simulation", dependencies: ["Antelope", "Failover", "ProducerHA", "Raft", "SimulatedDisk", "Storage"],
         path: "Tests/Simulation"),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .target(name: "Scenarios", dependencies: ["Raft"], path: "Tests/Scenarios/Player"),

@@ -67,11 +67,13 @@ enum Ambush {
 }
 
 /// What is to happen, by time; in order of entry where times are equal.
-struct Agenda {
+struct Agenda<Happening> {
     private var heap: [(time: TrueTime, order: Int, slot: Int)] = []
     private var slots: [Happening?] = []
     private var free: [Int] = []
     private var entered = 0
+
+    var earliest: TrueTime? { heap.first?.time }
 
     mutating func add(_ happening: Happening, at time: TrueTime) {
         let slot: Int

@@ -25,6 +25,8 @@ final class Checkers {
     private var model = RegionModel()
     private var models: [RegionModel] = [RegionModel()]
     private var blocks: [UInt32: BlockID] = [:]
+    /// What the accepted entries made the head.
+    private var made: [LogIndex: BlockID] = [:]
     private var head: BlockRef?
     /// Blocks that somebody was told are committed.
     private var answered: [UInt32: LogIndex] = [:]
@@ -108,8 +110,13 @@ final class Checkers {
         committedIn.append(max(term, committedIn.last ?? 0))
         model.apply(entry)
         models.append(model)
+        if result == .accepted, entry.kind == .region { return restarts(entry) }
         guard result == .accepted, entry.kind == .block, let header = try? BlockHeader(parsingPrefixOf: entry.payload)
         else { return }
+        let region = models[models.count - 2]
+        check(
+            region.activity == .active && !region.isPaused, "standby never produces",
+            "block \(header.number) is committed in entry \(entry.index), and the region is \(region)")
         if let other = blocks[header.number], other != header.id {
             fail("one block per height", "height \(header.number) has \(other) and \(header.id)")
         }
@@ -125,8 +132,22 @@ final class Checkers {
                     + " \(head.number), \(head.id), of slot \(head.slot)")
         }
         blocks[header.number] = header.id
+        made[entry.index] = header.id
         head = BlockRef(header)
     }
+
+    /// A change with a base: the chain goes on from there, whatever this group committed above.
+    private func restarts(_ entry: Entry) {
+        guard let base = entry.block, let header = try? BlockHeader(parsingPrefixOf: base) else { return }
+        blocks = blocks.filter { $0.key < header.number }
+        blocks[header.number] = header.id
+        made[entry.index] = header.id
+        head = BlockRef(header)
+    }
+
+    /// The region as the log makes it.
+    var region: RegionModel { model }
+    var lastBlock: BlockRef? { head }
 
     func restores(_ peer: Int, _ state: GroupState) {
         guard state.index <= LogIndex(applied.count) else {
@@ -142,7 +163,11 @@ final class Checkers {
         let expected = models[Int(state.index)]
         check(
             state.region.epoch == expected.epoch && state.region.activity == expected.activity
-                && state.region.isPaused == expected.isPaused, "state machine safety",
+                && state.region.isPaused == expected.isPaused
+                && state.region.activatedEpoch == expected.activatedEpoch
+                && state.region.confirmedAt == expected.confirmedAt
+                && state.region.openSwitch == expected.openSwitch
+                && state.region.superseded?.by == expected.superseder, "state machine safety",
             "after entry \(state.index) peer \(peer + 1) has the region \(state.region), the log makes it \(expected)")
         check(
             state.maintenance.keys.sorted() == expected.maintenance.sorted(), "state machine safety",
@@ -171,7 +196,7 @@ final class Checkers {
     func answers(_ peer: Int, _ block: BlockRef, index: LogIndex, term: Term, hosts: [Host]) {
         isDurable("block \(block.number)", peer, index: index, term: term, hosts: hosts)
         guard index > 0, index <= LogIndex(applied.count), applied[Int(index) - 1].blockNumber == block.number,
-            blocks[block.number] == block.id
+            made[index] == block.id
         else {
             return fail("no false answer", "block \(block.number) was reported committed in entry \(index), and is not")
         }
@@ -239,10 +264,14 @@ final class Checkers {
 }
 
 /// The region's state as the log makes it, in as few words as possible.
-private struct RegionModel {
+struct RegionModel {
     var epoch: UInt64 = 0
     var activity = RegionActivity.standby
     var isPaused = false
+    var activatedEpoch: UInt64 = 0
+    var confirmedAt: LogIndex = 0
+    var openSwitch: SwitchNote?
+    var superseder: RegionReport?
     var headIndex: LogIndex = 0
     var maintenance: Set<PeerID> = []
 
@@ -252,12 +281,26 @@ private struct RegionModel {
         case .region:
             guard let change = RegionChange(encoded: entry.payload), change.expects == epoch, change.epoch > epoch
             else { return }
-            if epoch > 0, change.base == nil, (change.activity, change.isPaused) == (activity, isPaused) { return }
+            if let id = change.switchID, id != openSwitch?.id { return }
+            let asksForWhatStands = change.base == nil && (change.activity, change.isPaused) == (activity, isPaused)
+            if epoch > 0, asksForWhatStands, !change.renews { return }
+            if change.activity == .active, change.renews || activity != .active {
+                activatedEpoch = change.epoch
+                superseder = nil
+                if epoch > 0 { confirmedAt = entry.index }
+            }
+            if let report = change.superseder { superseder = report }
             (epoch, activity, isPaused) = (change.epoch, change.activity, change.isPaused)
             if change.base != nil { headIndex = entry.index }
         case .operation:
-            guard case .maintenance(let peer, let isOn, _) = Record(encoded: entry.payload) else { return }
-            if isOn { maintenance.insert(peer) } else { maintenance.remove(peer) }
+            switch Record(encoded: entry.payload) {
+            case .maintenance(let peer, let isOn, _):
+                if isOn { maintenance.insert(peer) } else { maintenance.remove(peer) }
+            case .confirm(let expects, _): if expects == epoch { confirmedAt = entry.index }
+            case .switchBegins(let note): if openSwitch == nil { openSwitch = note }
+            case .switchEnds(let end): if openSwitch?.id == end.id { openSwitch = nil }
+            case .leads, .transfer, .transferFailed, nil: break
+            }
         default: return
         }
     }

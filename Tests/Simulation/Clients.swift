@@ -17,16 +17,16 @@ extension World {
         for host in leading where running.contains(host) { proposeBlock(at: host) }
         if random.chance(1, in: 10) { proposeBlock(at: random.pick(running)) }
         let region = leading.last.flatMap { hosts[$0].replica?.state.region }
-        let isOut = region.map { $0.activity != .active || $0.isPaused } ?? false
+        let isOut = plan.region == nil && region.map { $0.activity != .active || $0.isPaused } ?? false
         guard isCalm && isOut || random.chance(1, in: isOut ? 4 : 15), isOut || time >= undisturbedUntil else { return }
         let host = leading.last.map { running.contains($0) ? $0 : random.pick(running) } ?? random.pick(running)
-        if isCalm || isOut { return changeRegion(host, toActive: true) }
+        if isCalm || isOut { return plan.region == nil ? changeRegion(host, toActive: true) : () }
         switch Int.random(in: 0..<10, using: &random) {
         case 0...3: operate(host, .transfer(to: PeerID(Int.random(in: 1...plan.peers, using: &random))))
         case 4: operate(random.pick(running), .requestLeadership)
         case 5: shutDown(host)
         case 6: changeMaintenance(host)
-        default: changeRegion(host)
+        default: if plan.region == nil { changeRegion(host) }
         }
     }
 
@@ -75,13 +75,14 @@ extension World {
         hand(.record(.maintenance(peer, isOn: isOn, act)), to: host, at: hosts[host].clock.reading(at: time))
     }
 
-    private func hand(_ change: Change, to host: Int, at now: Instant) {
+    func hand(_ change: Change, to host: Int, at now: Instant) {
         tickets += 1
         if let actions = hosts[host].replica?.change(change, ticket: tickets, at: now) { perform(actions, host) }
     }
 
     func changed(_ ticket: Ticket, _ answer: ChangeAnswer, _ host: Int) {
         trace.add(time, host) { "answers \(ticket): \(answer)" }
+        onChanged(ticket, answer)
         guard case .applied(let index, let term) = answer else { return }
         report.changesAnswered += 1
         checkers.answersChange(host, index: index, term: term, hosts: hosts)
@@ -102,11 +103,28 @@ extension World {
         }
     }
 
+    /// Beside other regions slots are as old as they say, as far as may be.
+    private func nextSlot(after head: BlockTimestamp?) {
+        slot += 1
+        guard plan.region != nil else { return }
+        slot = max(slot, (head?.slot ?? 0) + 1, Self.firstSlot + UInt32(time / 500_000_000))
+    }
+
+    static let firstSlot: UInt32 = 1000
+
+    /// In milliseconds since 1970.
+    var timeOfDay: Int64 { BlockTimestamp(slot: Self.firstSlot).unixMilliseconds + time / 1_000_000 }
+
+    func setWallClock(_ host: Int) {
+        let reading = hosts[host].clock.reading(at: time).nanoseconds / 1_000_000
+        hosts[host].replica?.setWallClock(aheadBy: timeOfDay - reading)
+    }
+
     private func proposeBlock(at host: Int) {
         guard let replica = hosts[host].replica else { return }
         var builder: BlockBuilder
         let head = replica.state.head
-        slot += 1
+        nextSlot(after: head?.block.slot)
         do {
             if let head, let latest = hosts[host].latestBlock, latest.number > head.block.number,
                 random.chance(2, in: 3)
@@ -142,6 +160,7 @@ extension World {
                 builder = try BlockBuilder(
                     startingAt: 100, timestamp: BlockTimestamp(slot: slot), producer: Name(rawValue: 1))
             }
+            builder.confirmed = plan.region?.mark ?? 0
             let bytes = try builder.build()
             hosts[host].latestBlock = BlockRef(try BlockHeader(parsingPrefixOf: bytes))
             commit(bytes, at: host)

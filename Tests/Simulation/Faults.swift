@@ -13,7 +13,22 @@ extension World {
             + .seconds(3)
     }
 
+    /// Bad times, until `calmDown`.
+    func disturb() {
+        isCalm = false
+        phaseEnd = .max
+        trace.add(time, nil) { "bad times begin" }
+        scheduleFault(in: random.milliseconds(100...2000))
+    }
+
+    func calmDown() {
+        isCalm = true
+        healEverything()
+    }
+
     func nextPhase() {
+        // Several groups have their phases together.
+        if plan.region != nil { return }
         if isCalm {
             if time > 0 { checkRecovery() }
             isCalm = false

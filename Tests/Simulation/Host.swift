@@ -16,6 +16,8 @@ struct Host {
     var life = 0
     /// Stopped by SIGSTOP: its clock goes on, all else waits in `inbox`.
     var isStopped = false
+    /// When it started or went on last.
+    var upSince: TrueTime = 0
     var stopToken = 0
     var inbox: [Event] = []
     /// The settings of its next start have a short lease.

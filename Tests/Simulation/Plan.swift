@@ -37,6 +37,17 @@ public struct Plan: Sendable {
     public var blockInterval: Duration
     /// Between two faults, while there are any.
     public var faultInterval: Duration
+    /// The region that the group is, where there are several.
+    public var region: Region?
+
+    public struct Region: Sendable {
+        public var name: String
+        public var others: [String]
+        public var startsActive: Bool
+        public var returnGate: Duration?
+        /// Sets its blocks apart from those of others.
+        public var mark: UInt16
+    }
 
     /// How many peers there are, and how many of them are a quorum.
     public struct Shape: Hashable, Sendable, CustomStringConvertible {

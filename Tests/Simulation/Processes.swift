@@ -16,7 +16,9 @@ extension World {
         for _ in 0..<16 { group.append(UInt8.random(in: 0...255, using: &random)) }
         guard let id = GroupID(bytes: group) else { return }
         var options = Replica.Options(newGroupID: id)
-        options.startsActive = true
+        options.startsActive = plan.region?.startsActive ?? true
+        options.otherRegions = plan.region?.others ?? []
+        options.returnGate = plan.region?.returnGate
         options.snapshotDistance = plan.snapshotDistance
         options.producers = plan.producers
         hosts[host].life += 1
@@ -40,6 +42,8 @@ extension World {
                 + " \(replica.state.index), lease \(settings.leaseLength.inMilliseconds) ms"
         }
         hosts[host].replica = replica
+        hosts[host].upSince = time
+        setWallClock(host)
         hosts[host].wakeAt = .max
         scheduleWake(host)
         for other in hosts.indices where other != host {
@@ -94,6 +98,7 @@ extension World {
         guard hosts[host].isStopped else { return }
         trace.add(time, host) { "goes on, \(hosts[host].inbox.count) events wait" }
         hosts[host].isStopped = false
+        hosts[host].upSince = time
         hosts[host].stopToken += 1
         let inbox = hosts[host].inbox
         hosts[host].inbox = []
@@ -168,6 +173,7 @@ extension World {
                 if checkers.applied.count > known {
                     report.commits += 1
                     if entry.kind == .region { report.regionChanges += 1 }
+                    onApplied(entry, result)
                 }
             case .restored:
                 report.snapshotsInstalled += 1
@@ -191,6 +197,7 @@ extension World {
         switch note {
         case .becameLeader(let term):
             report.elections += 1
+            onLeader(host)
             trace.add(time, host) { "leads term \(term)" }
             if let raft = hosts[host].replica?.raft { checkers.becameLeader(host, raft, term: term) }
             if !ambushes.isEmpty, let ambush = ambushes.removeFirst() { spring(ambush, host) }

@@ -123,12 +123,13 @@ public struct Violation: Error, Sendable, CustomStringConvertible {
     public var checker: String
     public var facts: String
     public var trace: [String] = []
+    public var isOfRegions = false
 
     public var description: String {
         """
         seed \(seed): \(checker): \(facts)
         \(trace.suffix(Trace.linesKept).joined(separator: "\n"))
-        replay: make replay SEED=\(seed)
+        replay: make replay SEED=\(seed)\(isOfRegions ? " REGIONS=1" : "")
         """
     }
 }

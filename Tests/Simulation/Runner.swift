@@ -28,8 +28,20 @@ public struct Runner: Sendable {
     }
 
     /// Runs all seeds, or up to the first broken promise, which comes with the trace of a second run of its seed.
-    public func run() -> (Report, Violation?) {
-        let state = Mutex((next: 0, report: Report(), violation: Violation?.none))
+    public func run() -> (Report, Violation?) { runEach(Report(), +) { Self.run($0, change) } }
+
+    /// The same of two regions.
+    public func runRegions(
+        _ change: @escaping @Sendable (inout RegionsPlan) -> Void = { _ in }
+    ) -> (RegionsReport, Violation?) {
+        runEach(RegionsReport(), +) { Self.runRegions($0, change) }
+    }
+
+    private func runEach<Result: Sendable>(
+        _ nothing: Result, _ sum: @Sendable (Result, Result) -> Result,
+        _ run: @Sendable (UInt64) -> (Result, Violation?)
+    ) -> (Result, Violation?) {
+        let state = Mutex((next: 0, report: nothing, violation: Violation?.none))
         TrapReport.install()
         DispatchQueue.concurrentPerform(iterations: threads) { thread in
             while true {
@@ -41,10 +53,10 @@ public struct Runner: Sendable {
                 guard let offset else { return }
                 let seed = firstSeed + UInt64(offset)
                 TrapReport.running(seed, thread)
-                let (report, violation) = Self.run(seed, change)
+                let (report, violation) = run(seed)
                 TrapReport.running(0, thread)
                 state.withLock { state in
-                    state.report = state.report + report
+                    state.report = sum(state.report, report)
                     if let violation, violation.seed < state.violation?.seed ?? .max { state.violation = violation }
                 }
             }
@@ -61,6 +73,18 @@ public struct Runner: Sendable {
         guard world.run() != nil else { return (world.report, nil) }
         let again = World(plan, isWritten: true)
         return (world.report, again.run())
+    }
+
+    public static func runRegions(
+        _ seed: UInt64, _ change: (inout RegionsPlan) -> Void = { _ in }
+    ) -> (RegionsReport, Violation?) {
+        var plan = RegionsPlan(seed: seed)
+        change(&plan)
+        let isPrinted = ProcessInfo.processInfo.environment["PRODHA_TRACE"] == "1"
+        let regions = TwoRegions(plan, isPrinted: isPrinted)
+        guard regions.run() != nil else { return (regions.report, nil) }
+        let again = TwoRegions(plan, isWritten: true)
+        return (regions.report, again.run())
     }
 }
 

@@ -10,6 +10,8 @@ struct Trace {
     private var oldest = 0
     let isWritten: Bool
     let isPrinted: Bool
+    /// Whose trace it is, where there are several.
+    var label = ""
 
     init(isWritten: Bool, isPrinted: Bool) {
         self.isWritten = isWritten || isPrinted
@@ -28,7 +30,7 @@ struct Trace {
         let micros = String(time / 1000)
         let padded = String(repeating: "0", count: max(0, 7 - micros.count)) + micros
         let seconds = "\(padded.dropLast(6)).\(padded.suffix(6))"
-        let line = "\(seconds)  \(host.map { "peer \($0 + 1)" } ?? "      ")  \(text())"
+        let line = "\(seconds)  \(label)\(host.map { "peer \($0 + 1)" } ?? "      ")  \(text())"
         if isPrinted { print(line) }
         if lines.count < Self.linesKept {
             lines.append(line)

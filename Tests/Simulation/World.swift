@@ -10,7 +10,7 @@ public final class World {
     public internal(set) var report = Report()
     var time: TrueTime = 0
     var random: SplitMix64
-    var agenda = Agenda()
+    var agenda = Agenda<Happening>()
     var hosts: [Host] = []
     var network: Network
     let checkers: Checkers
@@ -41,6 +41,12 @@ public final class World {
     /// No block is made before.
     var quietUntil: TrueTime = 0
 
+    // For whoever runs it together with others.
+    /// An entry was applied, for the first time by anybody.
+    var onApplied: (Entry, Applied) -> Void = { _, _ in }
+    var onChanged: (Ticket, ChangeAnswer) -> Void = { _, _ in }
+    var onLeader: (Int) -> Void = { _ in }
+
     /// - Parameter isWritten: keep the trace's lines.
     public init(_ plan: Plan, isWritten: Bool = false, isPrinted: Bool = false) {
         self.plan = plan
@@ -65,18 +71,9 @@ public final class World {
 
     /// Runs to the end of the plan, or to the first broken promise.
     public func run() -> Violation? {
-        for host in hosts.indices { agenda.add(.start(host: host), at: random.milliseconds(0...300)) }
-        agenda.add(.client, at: random.milliseconds(100...500))
-        agenda.add(.phase(token: 0), at: 0)
+        begin()
         let end = plan.duration.inNanoseconds
-        while let (next, happening) = agenda.next(), next <= end {
-            checkMoments(until: next)
-            time = next
-            happen(happening)
-            report.events += 1
-            checkers.standsAlone(hosts, leading: leading, at: time, canProduceToo: true)
-            if checkers.broken != nil { break }
-        }
+        while let next = agenda.earliest, next <= end, checkers.broken == nil { goOn() }
         report.runs = 1
         report.shapes = [Plan.Shape(peers: plan.peers, quorum: plan.quorum): 1]
         report.simulatedSeconds = Double(time) / 1e9
@@ -84,6 +81,28 @@ public final class World {
             Violation(seed: plan.seed, checker: $0.checker, facts: $0.facts, trace: trace.inOrder)
         }
     }
+
+    func begin() {
+        for host in hosts.indices { agenda.add(.start(host: host), at: random.milliseconds(0...300)) }
+        agenda.add(.client, at: random.milliseconds(100...500))
+        if plan.region == nil { agenda.add(.phase(token: 0), at: 0) }
+    }
+
+    /// The next thing happens.
+    func goOn() {
+        guard let (next, happening) = agenda.next() else { return }
+        advance(to: next)
+        happen(happening)
+        report.events += 1
+        check()
+    }
+
+    func advance(to next: TrueTime) {
+        checkMoments(until: next)
+        time = next
+    }
+
+    func check() { checkers.standsAlone(hosts, leading: leading, at: time, canProduceToo: true) }
 
     /// Between two events nothing changes but the time: where two leases overlap, they do so when one of them begins,
     /// at the last event or when a wait is over; or at the next event.

@@ -24,37 +24,54 @@ struct Run: ParsableCommand {
     @Option(help: "Threads.") var threads = 2
     @Option(help: "Simulated seconds of each run.") var seconds = 60
     @Flag(help: "Say nothing of what goes well.") var quiet = false
+    @Flag(help: "Two regions, and operators who switch between them.") var regions = false
 
     private static let batch = 250
 
     func run() throws {
+        if regions {
+            try run(RegionsReport(), +, \.runs, \.simulatedSeconds, { $0.shortfalls() }) { [seconds] runner in
+                runner.runRegions { $0.duration = .seconds(seconds) }
+            }
+        } else {
+            try run(Report(), +, \.runs, \.simulatedSeconds, { $0.shortfalls() }) { [seconds] runner in
+                var runner = runner
+                runner.change = { $0.duration = .seconds(seconds) }
+                return runner.run()
+            }
+        }
+    }
+
+    private func run<Result>(
+        _ nothing: Result, _ sum: (Result, Result) -> Result, _ runs: (Result) -> Int, _ time: (Result) -> Double,
+        _ shortfalls: (Result) -> [String], _ batch: (Runner) -> (Result, Violation?)
+    ) throws {
         let start = ContinuousClock.now
-        var report = Report()
+        var report = nothing
         var next = first
-        while seeds.map({ report.runs < $0 }) ?? true {
-            var runner = Runner(
-                firstSeed: next, seeds: min(Self.batch, seeds.map { $0 - report.runs } ?? .max), threads: threads)
-            runner.change = { [seconds] plan in plan.duration = .seconds(seconds) }
-            let (more, violation) = runner.run()
-            report = report + more
+        while seeds.map({ runs(report) < $0 }) ?? true {
+            let runner = Runner(
+                firstSeed: next, seeds: min(Self.batch, seeds.map { $0 - runs(report) } ?? .max), threads: threads)
+            let (more, violation) = batch(runner)
+            report = sum(report, more)
             if let violation {
                 print(violation)
                 throw ExitCode.failure
             }
             next += UInt64(runner.seeds)
-            let rate = Double(report.runs) / ((ContinuousClock.now - start) / .seconds(1))
+            let rate = Double(runs(report)) / ((ContinuousClock.now - start) / .seconds(1))
             if !quiet {
                 print(
-                    "seeds \(first) to \(next - 1): clean, \(oneDecimal(report.simulatedSeconds / 3600)) simulated hours,"
+                    "seeds \(first) to \(next - 1): clean, \(oneDecimal(time(report) / 3600)) simulated hours,"
                         + " \(oneDecimal(rate)) seeds/s")
                 fflush(nil)
             }
         }
         if !quiet { print(report) }
         // A few seeds are a replay, and prove nothing either way.
-        let shortfalls = report.runs < 100 ? [] : report.shortfalls()
-        for shortfall in shortfalls { print("too little happened: \(shortfall)") }
-        guard shortfalls.isEmpty else { throw ExitCode.failure }
+        let missing = runs(report) < 100 ? [] : shortfalls(report)
+        for shortfall in missing { print("too little happened: \(shortfall)") }
+        guard missing.isEmpty else { throw ExitCode.failure }
     }
 
     private func oneDecimal(_ number: Double) -> String { String(format: "%.1f", number) }
