@@ -199,7 +199,7 @@ public struct Replica: Sendable {
     /// What it knows of its group is how that stands, or stood a moment ago.
     public func isCurrent(at now: Instant) -> Bool {
         guard hasCaughtUp else { return false }
-        guard raft.role == .leader else { return true }
+        guard raft.role == .leader else { return raft.isAbreast(at: now) }
         if case .held = raft.lease(at: now) { return true }
         return false
     }

@@ -189,6 +189,14 @@ extension RaftCore {
         return now - leaderContact < settings.electionTimeout.lowerBound
     }
 
+    /// A follower that heard its leader a moment ago, and holds everything that was committed by then.
+    public func isAbreast(at now: Instant) -> Bool {
+        guard role == .follower, hearsALeader(at: now), let leadersCommit, leadersCommit.term == term else {
+            return false
+        }
+        return commitIndex >= leadersCommit.index
+    }
+
     mutating func answer(preVote request: VoteRequest, from peer: PeerID, at now: Instant) {
         let granted =
             request.term > term && mayVote(in: request.term) && isUpToDate(request) && !hearsALeader(at: now)

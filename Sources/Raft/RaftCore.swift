@@ -40,6 +40,8 @@ public struct RaftCore: Sendable {
     var releasedForTerm: Term?
     /// Where the leader's log ended when this peer first heard from it in this term.
     var leadersEnd: (term: Term, index: LogIndex)?
+    /// How far the leader of this term has committed, as it said last.
+    var leadersCommit: (term: Term, index: LogIndex)?
 
     /// How far the others' disks had come when they last said so.
     var watermarks: [PeerID: Watermark] = [:]

@@ -223,6 +223,9 @@ extension RaftCore {
         let previous = append.previousIndex
         // A leader's first message begins where its log ended when its term began, or when the link came up.
         if leadersEnd?.term != term { leadersEnd = (term, previous) }
+        if leadersCommit?.term != term || leadersCommit?.index ?? 0 < append.commit {
+            leadersCommit = (term, append.commit)
+        }
         var wroteEntries = false
         var result: AppendResponse.Result
         if previous < commitIndex {
