@@ -50,13 +50,14 @@ sanitize-thread sanitize-address: sanitize-%: test-packages
 # The simulator at full speed: SEEDS seeds of 60 simulated seconds; `soak` goes on until it is stopped.
 simulate: $(SOAK)
 	$(SOAK) --seeds $(SEEDS)
+	$(SOAK) --seeds $(SEEDS) --regions
 
 soak: $(SOAK)
 	$(SOAK) --first $$(date +%s)000
 
-# One seed again, with everything that happens in it: make replay SEED=169
+# One seed again, with everything that happens in it: make replay SEED=169, or, of two regions, SEED=169 REGIONS=1
 replay: $(SOAK)
-	PRODHA_TRACE=1 $(SOAK) --first $(SEED) --seeds 1
+	PRODHA_TRACE=1 $(SOAK) --first $(SEED) --seeds 1 $(if $(REGIONS),--regions)
 
 .PHONY: $(SOAK)
 $(SOAK): packages

@@ -50,6 +50,7 @@ extension TwoRegions {
             let report = replica.regionReport(
                 named: RegionsPlan.names[region], at: host.clock.reading(at: time))
         else { return }
+        checkers.claims(report, region, world, host: asker.asks, at: time)
         carry(.report(report, to: asker), from: region, to: asker.region)
     }
 

@@ -27,6 +27,8 @@ final class RegionCheckers {
     /// Epochs at which each became active.
     private var activatedAt: [Set<UInt64>] = [[], []]
     private var lastActivation: TrueTime = 0
+    /// Each region's epochs, and when they were known to be committed.
+    private var epochs: [[(at: TrueTime, epoch: UInt64)]] = [[], []]
     /// Switches whose new region was activated, and those whose old one was activated again.
     private var activated: Set<String> = []
     private var restarted: Set<String> = []
@@ -104,6 +106,7 @@ final class RegionCheckers {
         let name = RegionsPlan.names[region]
         let was = activity[region]
         activity[region] = change.activity
+        epochs[region].append((time, change.epoch))
         if let superseder = change.superseder {
             count("fences")
             check(
@@ -170,6 +173,17 @@ final class RegionCheckers {
     func leads(_ region: Int, _ host: Int, at time: TrueTime) { leadsSince[region][host] = time }
 
     func isAnswered(_ region: Int, _ host: Int, at time: TrueTime) { answeredAt[region][host] = time }
+
+    /// A peer that says it knows how its region stands must not be further behind than its leader's silence is noticed.
+    func claims(_ report: RegionReport, _ region: Int, _ world: World, host: Int, at time: TrueTime) {
+        let notice = world.longestElection.inNanoseconds * 2 + 500_000_000
+        guard report.isCurrent else { return }
+        let stood = epochs[region].last { $0.at <= time - notice }?.epoch ?? 0
+        check(
+            report.epoch >= stood, "current reports",
+            "peer \(host + 1) of \(RegionsPlan.names[region]) says that epoch \(report.epoch) stands;"
+                + " \(stood) was committed \(notice / 1_000_000) ms ago and more")
+    }
 
     /// What a new leader needs to know before it produces: that no other region has gone on while it was silent.
     func produces(_ region: Int, _ host: Int, _ world: World, at time: TrueTime) {

@@ -146,7 +146,7 @@ public final class TwoRegions {
         }
         agenda.add(.finish, at: 1_000_000_000)
         let end = plan.duration.inNanoseconds
-        while let (next, region) = earliest(), next <= end, broken == nil {
+        while let (next, region) = earliest(), next <= end, !isBroken {
             checkMoments(until: next)
             time = next
             if let region {
@@ -171,7 +171,11 @@ public final class TwoRegions {
         return first
     }
 
-    var broken: (checker: String, facts: String)? {
+    private var isBroken: Bool {
+        checkers.broken != nil || worlds[0].checkers.broken != nil || worlds[1].checkers.broken != nil
+    }
+
+    private var broken: (checker: String, facts: String)? {
         if let broken = checkers.broken { return broken }
         for (index, world) in worlds.enumerated() {
             if let broken = world.checkers.broken {
@@ -228,31 +232,38 @@ public final class TwoRegions {
 
     // MARK: - What must hold at every moment
 
-    /// As in `World`: between two events, leases begin and end.
+    /// Between two events nothing changes but the time: both produce from the last event on, or from the end of a wait.
     private func checkMoments(until next: TrueTime) {
-        guard next > time, worlds.allSatisfy({ !$0.leading.isEmpty }) else { return }
+        guard next > time else { return }
         for world in worlds {
-            for index in world.leading {
-                guard let replica = world.hosts[index].replica else { continue }
+            for index in world.leading where world.isOfActiveRegion(index) {
                 let now = world.hosts[index].clock.reading(at: time)
-                guard case .waiting(let rest) = replica.raft.lease(at: now) else { continue }
+                guard case .waiting(let rest)? = world.hosts[index].replica?.raft.lease(at: now) else { continue }
                 let begins = world.hosts[index].clock.time(of: now + rest)
                 if begins < next { standAlone(at: begins) }
             }
         }
-        standAlone(at: next)
     }
 
     private func standAlone(at moment: TrueTime) {
-        var producing: [Int?] = [nil, nil]
-        for (index, world) in worlds.enumerated() {
-            producing[index] = world.leading.first { host in
-                world.hosts[host].replica?.canProduce(at: world.hosts[host].clock.reading(at: moment)) ?? false
-            }
-            if let host = producing[index] { checkers.produces(index, host, worlds[index], at: moment) }
+        let east = producer(0, at: moment)
+        let west = producer(1, at: moment)
+        guard east != nil || west != nil else { return }
+        if let east { checkers.produces(0, east, worlds[0], at: moment) }
+        if let west { checkers.produces(1, west, worlds[1], at: moment) }
+        guard worlds[0].checkers.region.activity == .active, worlds[1].checkers.region.activity == .active else {
+            return checkers.check(
+                east == nil || west == nil, "one region", "both may produce at \(moment) ns, and one is not active")
         }
-        guard producing[0] != nil || producing[1] != nil else { return }
-        checkers.standAlone(producing, worlds, contact: contact(producing), at: moment)
+        checkers.standAlone([east, west], worlds, contact: contact([east, west]), at: moment)
+    }
+
+    private func producer(_ region: Int, at moment: TrueTime) -> Int? {
+        let world = worlds[region]
+        return world.leading.first { host in
+            world.isOfActiveRegion(host)
+                && world.hosts[host].replica?.canProduce(at: world.hosts[host].clock.reading(at: moment)) ?? false
+        }
     }
 
     /// Since when those that produce, or lead, can hear each other; nil: they cannot.

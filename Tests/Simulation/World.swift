@@ -69,6 +69,9 @@ public final class World {
     /// An earlier one may not know yet that it leads no more.
     var newestLeader: Int? { leading.max { hosts[$0].replica?.raft.term ?? 0 < hosts[$1].replica?.raft.term ?? 0 } }
 
+    /// As far as this peer knows. Others never produce; that is checked elsewhere.
+    func isOfActiveRegion(_ host: Int) -> Bool { hosts[host].replica?.state.region.activity == .active }
+
     /// Runs to the end of the plan, or to the first broken promise.
     public func run() -> Violation? {
         begin()
