@@ -4,8 +4,8 @@ import Antelope
 import ProducerHA
 import Raft
 
-/// A machine: clock, disk, and the process that runs on it or does not.
-struct Host {
+/// A machine: clock, disk, and the process that runs on it or does not. A class, since a copy of it is dear.
+final class Host {
     var clock: Clock
     var disk: Disk
     /// What was on the disks that were replaced.
@@ -42,6 +42,11 @@ struct Host {
     /// When the process looks at its timers next, and which of the agenda's wakes that is.
     var wakeAt: TrueTime = .max
     var wakeToken = 0
+
+    init(clock: Clock, disk: Disk) {
+        self.clock = clock
+        self.disk = disk
+    }
 }
 
 extension Entry {

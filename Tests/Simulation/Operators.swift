@@ -20,6 +20,8 @@ struct Command {
 
 extension TwoRegions {
     private static let patience: Int64 = 1_000_000_000
+    /// After the last fault: some elections, and commands that each may wait for several of their steps.
+    private static let recoveryBound: Int64 = 30_000_000_000
 
     func start(_ papers: Papers, _ goal: Goal, fromIsLost: Bool = false, lives: Int = .max, base: Failover.Block? = nil)
     {
@@ -202,8 +204,9 @@ extension TwoRegions {
         guard isCalm else { return }
         agenda.add(.finish, at: time + 300_000_000)
         checkers.check(
-            time - calmSince < 90_000_000_000, "recovery",
-            "90 s after all faults were healed there is not one active region: \(checkers.standings(worlds))")
+            time - calmSince < Self.recoveryBound, "recovery",
+            "\(Self.recoveryBound / 1_000_000_000) s after all faults were healed there is not one active region: \(checkers.standings(worlds))"
+        )
         guard commands.isEmpty, let east = facts(0), let west = facts(1) else { return }
         let both = [east, west]
         let open = both.compactMap(\.openSwitch)

@@ -185,11 +185,15 @@ final class RegionCheckers {
                 + " \(stood) was committed \(notice / 1_000_000) ms ago and more")
     }
 
+    func hasProduced(_ region: Int, _ host: Int, _ term: Term) -> Bool {
+        lastProducer[region].map { $0 == (host, term) } ?? false
+    }
+
     /// What a new leader needs to know before it produces: that no other region has gone on while it was silent.
     func produces(_ region: Int, _ host: Int, _ world: World, at time: TrueTime) {
         guard let replica = world.hosts[host].replica else { return }
         let term = replica.raft.term
-        if let last = lastProducer[region], last == (host, term) { return }
+        if hasProduced(region, host, term) { return }
         lastProducer[region] = (host, term)
         count("gates passed")
         let since = leadsSince[region][host] ?? 0

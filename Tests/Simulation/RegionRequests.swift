@@ -132,8 +132,6 @@ extension TwoRegions {
 
     func changed(_ region: Int, _ ticket: Ticket, _ answer: ChangeAnswer) {
         guard let (command, turn) = waiting[region].removeValue(forKey: ticket) else { return }
-        // Of the region's own time, which is never behind.
-        time = max(time, worlds[region].time)
         reached(Reply(answer), region, command, turn)
     }
 }

@@ -246,6 +246,8 @@ public final class TwoRegions {
     }
 
     private func standAlone(at moment: TrueTime) {
+        let isActive = worlds.map { world in world.leading.contains { world.isOfActiveRegion($0) } }
+        guard isActive[0] && isActive[1] || mayBeNew(isActive) else { return }
         let east = producer(0, at: moment)
         let west = producer(1, at: moment)
         guard east != nil || west != nil else { return }
@@ -256,6 +258,16 @@ public final class TwoRegions {
                 east == nil || west == nil, "one region", "both may produce at \(moment) ns, and one is not active")
         }
         checkers.standAlone([east, west], worlds, contact: contact([east, west]), at: moment)
+    }
+
+    /// Of one active region, only the first moment of a leader matters.
+    private func mayBeNew(_ isActive: [Bool]) -> Bool {
+        guard let region = isActive.firstIndex(of: true) else { return false }
+        let world = worlds[region]
+        return world.leading.contains { host in
+            guard let term = world.hosts[host].replica?.raft.term else { return false }
+            return world.isOfActiveRegion(host) && !checkers.hasProduced(region, host, term)
+        }
     }
 
     private func producer(_ region: Int, at moment: TrueTime) -> Int? {
