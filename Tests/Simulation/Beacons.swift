@@ -64,7 +64,7 @@ extension TwoRegions {
                 asker.patience == .max ? .hearsay(report, to: asker) : .report(report, to: asker),
                 at: time + 20_000_000)
         }
-        if report.isCurrent { checkers.isAnswered(asker.region, asker.host, at: time) }
+        if report.isCurrent, asker.patience != .max { checkers.isAnswered(asker.region, asker.host, at: time) }
         let known = host.replica?.regions.heard[report.name]?.report.epoch
         if known != report.epoch {
             world.trace.add(time, asker.host) {
@@ -75,6 +75,11 @@ extension TwoRegions {
         if let actions = world.hosts[asker.host].replica?.hear(report, at: host.clock.reading(at: time)) {
             world.perform(actions, asker.host)
         }
+        let heard = world.hosts[asker.host].replica?.regions.heard[report.name]?.report.epoch ?? 0
+        checkers.check(
+            heard >= known ?? 0, "newer reports stand",
+            "peer \(asker.host + 1) of \(RegionsPlan.names[asker.region]) knew of epoch \(known ?? 0), and now of \(heard)"
+        )
         world.check()
     }
 }

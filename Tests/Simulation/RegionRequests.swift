@@ -75,6 +75,8 @@ extension TwoRegions {
         let state = replica.state.region
         let act = act(request.operation, world)
         let isEarlier = replica.state.history.item(of: act.operation) != nil
+        // What the daemon looks at first the group has to look at, too: another leader may have come between.
+        let isHasty = random.chance(1, in: 4)
         let change: ProducerHA.Change
         switch request.change {
         case .begin(let papers):
@@ -89,23 +91,23 @@ extension TwoRegions {
                 .switchEnds(SwitchEnd(id: id, isDone: outcome == .done, words: words, gapMS: gapMS, at: act.at)))
         case .deactivate(let standing, let expects, let epoch, let papers):
             if isEarlier { return .done }
-            if let refusal = refusal(papers, expects, epoch, state) { return refusal }
+            if !isHasty, let refusal = refusal(papers, expects, epoch, state) { return refusal }
             change = .region(
                 RegionChange(
-                    expects: state.epoch, epoch: epoch, activity: standing == .standby ? .standby : .activating,
+                    expects: expects, epoch: epoch, activity: standing == .standby ? .standby : .activating,
                     isPaused: state.isPaused, act: act, switchID: papers))
         case .seal(let expects, let papers):
             if isEarlier { return .done }
-            if let refusal = refusal(papers, expects, state.epoch + 1, state) { return refusal }
+            if !isHasty, let refusal = refusal(papers, expects, expects + 1, state) { return refusal }
             change = .region(
                 RegionChange(
-                    expects: state.epoch, epoch: state.epoch + 1, activity: .standby, isPaused: state.isPaused,
+                    expects: expects, epoch: expects + 1, activity: .standby, isPaused: state.isPaused,
                     act: act, switchID: papers, renews: true))
         case .activate(let expects, let epoch, let base, let force, let papers):
             if isEarlier { return .done }
-            if let refusal = refusal(papers, expects, epoch, state) { return refusal }
+            if !isHasty, let refusal = refusal(papers, expects, epoch, state) { return refusal }
             var activation = RegionChange(
-                expects: state.epoch, epoch: epoch, activity: .active, isPaused: state.isPaused, act: act,
+                expects: expects, epoch: epoch, activity: .active, isPaused: state.isPaused, act: act,
                 switchID: papers, renews: true)
             if let base {
                 guard let bytes = checkers.bytes[base.id] else { return .refused("malformed: no such base") }

@@ -30,11 +30,11 @@ struct Run: ParsableCommand {
 
     func run() throws {
         if regions {
-            try run(RegionsReport(), +, \.runs, \.simulatedSeconds, { $0.shortfalls() }) { [seconds] runner in
+            try run(RegionsReport(), +, \.runs, \.simulatedSeconds, RegionsReport.shortfalls) { [seconds] runner in
                 runner.runRegions { $0.duration = .seconds(seconds) }
             }
         } else {
-            try run(Report(), +, \.runs, \.simulatedSeconds, { $0.shortfalls() }) { [seconds] runner in
+            try run(Report(), +, \.runs, \.simulatedSeconds, Report.shortfalls) { [seconds] runner in
                 var runner = runner
                 runner.change = { $0.duration = .seconds(seconds) }
                 return runner.run()
@@ -44,7 +44,7 @@ struct Run: ParsableCommand {
 
     private func run<Result>(
         _ nothing: Result, _ sum: (Result, Result) -> Result, _ runs: (Result) -> Int, _ time: (Result) -> Double,
-        _ shortfalls: (Result) -> [String], _ batch: (Runner) -> (Result, Violation?)
+        _ shortfalls: (Result) -> () -> [String], _ batch: (Runner) -> (Result, Violation?)
     ) throws {
         let start = ContinuousClock.now
         var report = nothing
@@ -69,7 +69,7 @@ struct Run: ParsableCommand {
         }
         if !quiet { print(report) }
         // A few seeds are a replay, and prove nothing either way.
-        let missing = runs(report) < 100 ? [] : shortfalls(report)
+        let missing = runs(report) < 100 ? [] : shortfalls(report)()
         for shortfall in missing { print("too little happened: \(shortfall)") }
         guard missing.isEmpty else { throw ExitCode.failure }
     }
