@@ -64,6 +64,11 @@ extension Node {
             _ = attachment.begin(with: change, isForced: false, within: nil)
             return
         }
+        if change.activity == .active {
+            // While the other region's last block is on its way here, the next look finds it.
+            guard case .success(let base) = baseWithoutNodeos() else { return }
+            change.base = base
+        }
         changeRegion(change)
     }
 }

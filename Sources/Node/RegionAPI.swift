@@ -51,6 +51,12 @@ extension NodeAPI {
             if change.base == nil, body.switch == nil || isForced, let attachment = api.node.attachment {
                 return api.answer(to: act, attachment.begin(with: change, isForced: isForced))
             }
+            if change.base == nil, body.switch == nil {
+                switch api.node.baseWithoutNodeos() {
+                case .success(let base): change.base = base
+                case .failure(let missing): if !isForced { throw .refused(.baseRefused, "\(missing)") }
+                }
+            }
             return api.answer(to: act, api.node.changeRegion(change))
         }
     }

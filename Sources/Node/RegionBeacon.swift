@@ -211,6 +211,23 @@ extension Node {
         return nil
     }
 
+    /// Where no nodeos tells where the chain is: this region's own head, or the last block of the region that was active since. Fails
+    /// when that block is not here.
+    func baseWithoutNodeos() -> Result<[UInt8]?, MissingBase> {
+        guard let id = replica.regions.blockToGoOnFrom(replica.state) else { return .success(nil) }
+        guard let bytes = beacon?.block(id) else { return .failure(MissingBase(block: id)) }
+        return .success(bytes)
+    }
+
+    struct MissingBase: Error, CustomStringConvertible {
+        var block: BlockID
+
+        var description: String {
+            "another region has come to block \(block.blockNumber), \(block.hex), which this peer has not fetched yet: try "
+                + "again in a second, or name it as base"
+        }
+    }
+
     var otherRegionDocuments: [StatusDocument.OtherRegion] {
         let now = Clock.now()
         return replica.regions.others.map { name in

@@ -157,6 +157,14 @@ public struct RegionWatch: Sendable {
             .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
     }
 
+    /// The last block of the region that was active after this one, from which this one has to go on; nil: its own head stands.
+    public func blockToGoOnFrom(_ state: GroupState) -> BlockID? {
+        let later = heard.values.map(\.report).filter { $0.activatedEpoch > state.region.activatedEpoch }
+            .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
+        guard let head = later?.head, head.blockNumber > state.head?.block.number ?? 0 else { return nil }
+        return head
+    }
+
     /// Another region became active with the same epoch, and neither is right.
     func isInConflict(_ region: RegionState) -> Bool {
         heard.values.contains {

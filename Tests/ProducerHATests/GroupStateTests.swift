@@ -50,6 +50,27 @@ import Testing
         #expect(group.state.refused == [4, 5, 6, 7, 8])
     }
 
+    @Test func aRegionGoesOnFromTheLastBlockOfTheOneThatWasActiveSince() throws {
+        let group = Group()
+        try group.found()
+        #expect(group.change(expects: 0, epoch: 3) == .accepted)
+        let own = try Chain.block(on: nil, slot: 10)
+        #expect(group.apply(.block, own) == .accepted)
+        let next = try Chain.ref(try Chain.block(on: try Chain.ref(own), slot: 11))
+        let above = try Chain.ref(try Chain.block(on: next, slot: 12))
+        func goesOn(from head: BlockRef, activated epoch: UInt64) -> BlockID? {
+            var watch = RegionWatch(others: ["west"])
+            let report = RegionReport(
+                name: "west", epoch: 9, activity: .standby, activatedEpoch: epoch, isCurrent: true, head: head.id)
+            watch.hear(report, at: Instant(nanoseconds: 1))
+            return watch.blockToGoOnFrom(group.state)
+        }
+        #expect(RegionWatch(others: ["west"]).blockToGoOnFrom(group.state) == nil)
+        #expect(goesOn(from: above, activated: 4) == above.id)
+        #expect(goesOn(from: try Chain.ref(own), activated: 4) == nil, "it has not come further")
+        #expect(goesOn(from: above, activated: 2) == nil, "this region went on without it")
+    }
+
     @Test func severalProducersBlocksRise() throws {
         let group = Group()
         try group.found(.several)
