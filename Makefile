@@ -1,4 +1,4 @@
-# The commands: `make demo` shows a group at work, `make demo-nodeos` one with real nodeos, `make test` checks everything.
+# The commands: `make demo` shows two regions at work, `make demo-nodeos` one with real nodeos, `make test` checks everything.
 # Both install the Debian packages they need where they may (root or sudo), else they say which to install.
 
 PACKAGES := libreadline-dev librabbitmq-dev libsecp256k1-dev libsqlite3-dev libyaml-dev zlib1g-dev

@@ -5,7 +5,8 @@ import HTTP
 import NIOCore
 import NIOHTTP1
 
-/// Makes a block for every slot and has each committed through the leader, whoever that is.
+/// The block producers beside the peers of one region: while a peer of it may produce, a block is made for every slot and
+/// committed through the leader, whoever that is. After a switch the first one stands on the head of the region's log.
 struct BlockProducer: Sendable {
     enum Report: Sendable {
         /// Acknowledged by the group.
@@ -17,6 +18,8 @@ struct BlockProducer: Sendable {
     static let patience = TimeAmount.milliseconds(500)
     /// Between two attempts.
     static let pause = Duration.milliseconds(5)
+    /// Between two looks whether the region may produce.
+    static let lookAgain = Duration.milliseconds(20)
     static let producer = "prodhademo"
 
     let api: [Int: PeerAPI]
@@ -26,32 +29,48 @@ struct BlockProducer: Sendable {
     /// Until the task is cancelled. A block that is under way then is not reported.
     func run() async throws {
         var production = Production(peers: api.keys.sorted(), producer: try Name(Self.producer))
-        guard let begin = await firstHead(production.peers) else { return }
-        production.begin(head: begin.head, leader: begin.leader)
-        var slot = clock.grid.slot(at: clock.now())
-        while await clock.sleep(until: clock.grid.start(of: slot)) {
-            guard let done = try await commitOne(&production, slot: slot) else { return }
-            slot = max(done + 1, clock.grid.slot(at: clock.now()))
+        while let begin = await firstHead(production.peers) {
+            production.begin(head: begin.head?.id, at: begin.head?.timestamp, leader: begin.leader)
+            var slot = clock.grid.slot(at: clock.now())
+            // The other region's last block may be of this very slot.
+            if let last = begin.head?.timestamp, clock.grid.isOfTheChain {
+                slot = max(slot, clock.grid.slot(atUnixMilliseconds: last.unixMilliseconds) + 1)
+            }
+            while await clock.sleep(until: clock.grid.start(of: slot)) {
+                guard let done = try await commitOne(&production, slot: slot) else { break }
+                slot = max(done + 1, clock.grid.slot(at: clock.now()))
+            }
         }
     }
 
     /// Asks around until a peer may produce; nil when the task is cancelled.
-    private func firstHead(_ peers: [Int]) async -> (head: BlockID?, leader: Int)? {
+    private func firstHead(_ peers: [Int]) async -> (head: (id: BlockID, timestamp: BlockTimestamp)?, leader: Int)? {
         while !Task.isCancelled {
             for peer in peers {
                 guard let document = await canProduce(peer), document.canProduce else { continue }
-                return (document.head.flatMap { BlockID(hex: $0.blockID) }, peer)
+                guard let head = document.head else { return (nil, peer) }
+                guard let id = BlockID(hex: head.blockID), let timestamp = await timestamp(of: id, at: peer) else {
+                    continue
+                }
+                return ((id, timestamp), peer)
             }
-            try? await Task.sleep(for: Self.pause)
+            try? await Task.sleep(for: Self.lookAgain)
         }
         return nil
+    }
+
+    private func timestamp(of block: BlockID, at peer: Int) async -> BlockTimestamp? {
+        let path = "/v1/prodha/block?id=\(block.hex)"
+        guard let document = await api[peer]?.get(BlockDocument.self, path, timeout: Self.patience) else { return nil }
+        return try? BlockHeader(parsingPrefixOf: document.block.bytes).timestamp
     }
 
     private func canProduce(_ peer: Int) async -> CanProduceDocument? {
         await api[peer]?.get(CanProduceDocument.self, "/v1/prodha/can_produce", timeout: Self.patience)
     }
 
-    /// Hands one block in until the group has decided about it. Returns its slot; nil when the task is cancelled.
+    /// Hands one block in until the group has decided about it. Returns its slot; nil when the task is cancelled, or the
+    /// region is no longer the active one.
     private func commitOne(_ production: inout Production, slot: Int) async throws -> Int? {
         var slot = slot
         while !Task.isCancelled {
@@ -74,6 +93,8 @@ struct BlockProducer: Sendable {
                 return block.slot
             case .abandoned(let block):
                 await report(.abandoned(block, at: clock.now()))
+            case .standby:
+                return nil
             case .again, .askForHead:
                 try? await Task.sleep(for: Self.pause)
             }

@@ -3,7 +3,7 @@ import API
 import Antelope
 
 /// Compares the committed logs of all peers, and the chains of all nodeos where there are some, with each other and with
-/// what the group acknowledged.
+/// what the groups acknowledged.
 struct ChainAudit: Sendable {
     struct Verdict: Hashable, Sendable {
         var heights: Int
@@ -11,8 +11,14 @@ struct ChainAudit: Sendable {
         /// Peers whose logs could not be read.
         var unread: [Int]
         var heightsWithTwoIDs: [UInt32]
-        /// Acknowledged, and not in the logs of a quorum.
+        /// Acknowledged, and not in the logs of a quorum of its region.
         var missing: [UInt32]
+        /// Acknowledged, not in the one chain that ends with the last block, and not told as lost.
+        var unchained: [UInt32] = []
+        /// Blocks that a region told as lost.
+        var told = 0
+        /// Told as lost, and in the chain.
+        var falselyTold: [UInt32] = []
         /// Acknowledged so long ago that not even one log goes back to it.
         var dropped: Int
         /// Nil where there are none.
@@ -21,8 +27,8 @@ struct ChainAudit: Sendable {
         var promises: PromiseVerdict?
 
         var isGood: Bool {
-            heightsWithTwoIDs.isEmpty && missing.isEmpty && unread.isEmpty && nodeos?.isGood ?? true
-                && promises?.isGood ?? true
+            heightsWithTwoIDs.isEmpty && missing.isEmpty && unchained.isEmpty && falselyTold.isEmpty && unread.isEmpty
+                && nodeos?.isGood ?? true && promises?.isGood ?? true
         }
     }
 
@@ -50,8 +56,15 @@ struct ChainAudit: Sendable {
         var isGood: Bool { heightsWithTwoIDs.isEmpty && missing.isEmpty && unread.isEmpty }
     }
 
+    /// A region, and what it acknowledged.
+    struct Group: Sendable {
+        var peers: [Int]
+        var quorum: Int
+        var acknowledged: Acknowledged
+    }
+
     private var ids: [UInt32: BlockID] = [:]
-    private var forked: Set<UInt32> = []
+    private var previous: [BlockID: BlockID] = [:]
     private var holders: [BlockID: Set<Int>] = [:]
     private var lowest: [Int: UInt32] = [:]
     private var unread: [Int] = []
@@ -62,8 +75,8 @@ struct ChainAudit: Sendable {
             guard let id = BlockID(hex: block.id) else { continue }
             lowest[peer] = min(lowest[peer] ?? .max, block.number)
             holders[id, default: []].insert(peer)
-            if let known = ids[block.number], known != id { forked.insert(block.number) }
             ids[block.number] = id
+            previous[id] = BlockID(hex: block.previous)
         }
     }
 
@@ -88,26 +101,58 @@ struct ChainAudit: Sendable {
             heights: heights, chains: chains.count, unread: unread, heightsWithTwoIDs: forked, missing: missing)
     }
 
-    func verdict(_ acknowledged: Acknowledged, quorum: Int, peers: [Int]) -> Verdict {
-        var missing: [UInt32] = []
-        var dropped = acknowledged.forgotten
-        for id in acknowledged.ids {
+    /// - Parameters:
+    ///   - end: the last block of all; nil: only one region could have made any.
+    ///   - told: what regions told as lost.
+    func verdict(_ groups: [Group], end: BlockID? = nil, told: Set<BlockID> = []) -> Verdict {
+        let peers = groups.flatMap(\.peers)
+        let forked = Dictionary(grouping: holders.keys.filter { !told.contains($0) }, by: \.blockNumber)
+            .filter { $0.value.count > 1 }.keys
+        var verdict = Verdict(
+            heights: ids.count, peersRead: peers.filter { !unread.contains($0) }, unread: unread.sorted(),
+            heightsWithTwoIDs: forked.sorted(), missing: [], told: told.count, dropped: 0, nodeos: nodeosVerdict())
+        for group in groups { look(at: group, &verdict) }
+        verdict.missing.sort()
+        if let end { follow(from: end, groups, told, &verdict) }
+        return verdict
+    }
+
+    private func look(at group: Group, _ verdict: inout Verdict) {
+        let peers = group.peers
+        verdict.dropped += group.acknowledged.forgotten
+        for id in group.acknowledged.ids {
             // A log that begins above it has it in its snapshot.
             let covering = peers.filter { (lowest[$0] ?? .max) <= id.blockNumber }
             let beyond = peers.count { peer in (lowest[peer] ?? 0) > id.blockNumber }
+            let holding = peers.count { holders[id]?.contains($0) ?? false }
             if beyond == peers.count {
-                dropped += 1
-            } else if (holders[id]?.count ?? 0) + beyond < quorum || covering.isEmpty {
-                missing.append(id.blockNumber)
+                verdict.dropped += 1
+            } else if holding + beyond < group.quorum || covering.isEmpty {
+                verdict.missing.append(id.blockNumber)
             }
         }
-        return Verdict(
-            heights: ids.count, peersRead: peers.filter { !unread.contains($0) }, unread: unread.sorted(),
-            heightsWithTwoIDs: forked.sorted(), missing: missing.sorted(), dropped: dropped, nodeos: nodeosVerdict())
+    }
+
+    /// Walks the one chain from its end as far down as logs go.
+    private func follow(from end: BlockID, _ groups: [Group], _ told: Set<BlockID>, _ verdict: inout Verdict) {
+        var chain: Set<BlockID> = [end]
+        var next = end
+        while let before = previous[next], holders[before] != nil {
+            chain.insert(before)
+            next = before
+        }
+        // Below it no log may have anything, unless none goes so far down.
+        let below = holders.keys.contains { $0.blockNumber + 1 == next.blockNumber && !told.contains($0) }
+        let isBroken = below || holders[end] == nil
+        let acknowledged = groups.flatMap(\.acknowledged.ids)
+        verdict.unchained = acknowledged.filter { id in
+            !chain.contains(id) && !told.contains(id) && (isBroken || id.blockNumber >= next.blockNumber)
+        }.map(\.blockNumber).sorted()
+        verdict.falselyTold = chain.intersection(told).map(\.blockNumber).sorted()
     }
 }
 
-/// The blocks that the group acknowledged, the newest of them.
+/// The blocks that a group acknowledged, the newest of them.
 struct Acknowledged: Sendable {
     /// Fourteen hours of a block every half second.
     static let most = 100_000

@@ -35,6 +35,9 @@ struct SlotGrid: Sendable, Hashable {
     let offsetMS: Int64
     let unixMillisecondsAtStart: Int64
 
+    /// Blocks carry the times of their slots; where they come faster than every 500 ms, the chain's time runs ahead.
+    var isOfTheChain: Bool { intervalMS >= 500 }
+
     var interval: Duration { .milliseconds(intervalMS) }
 
     /// The slot that the time lies in.

@@ -53,6 +53,14 @@ struct DemoProcesses: Sendable {
         }.get()
     }
 
+    /// Starts this program once more, as an operator would: with the words behind `prodha`.
+    func launchCommand(_ words: [String]) async throws -> ChildProcess {
+        let words = Leash.arguments(program, [program] + words)
+        return try await eventLoop.submit { [program, file = place.operatorsFile] in
+            try ChildProcess.start(program, words, logFile: file)
+        }.get()
+    }
+
     mutating func add(_ process: ChildProcess, as part: Part) { running[part] = process }
 
     func signal(_ number: Int32, to parts: [Part]? = nil) {

@@ -5,30 +5,37 @@ import API
 struct DemoScreen: Sendable {
     static let width = 79
     static let slots = 58
-    static func events(_ story: DemoStory) -> Int { story.hasNodeos ? 5 : 6 }
+    static let events = 5
     private static let barCells = 10
-    private static let columns = "peer  process      role       term  lease                head  produces"
+    private static let columns = "lease                head  produces"
     /// After so long without an answer a peer's last words count no more.
     static let staleAfter = Duration.milliseconds(600)
 
     var glyphs: Glyphs
 
     func lines(_ story: DemoStory, next: String, at now: Duration) -> [ScreenLine] {
-        var lines = [title(story, at: now), ScreenLine(), headline(story, at: now), ScreenLine()]
+        var lines = [title(story, at: now)]
         if story.hasNodeos {
+            lines += [ScreenLine(), headline(story, at: now), ScreenLine()]
             lines.append(ScreenLine(Self.nodeosColumns, .faint))
             lines += story.ids.map { nodeosRow($0, story, at: now) }
             lines.append(outsideRow(story))
         } else {
-            lines.append(ScreenLine(Self.columns, .faint))
-            lines += story.ids.map { row($0, story, at: now) }
+            lines += [headline(story, at: now), ScreenLine()]
+            for region in story.regions {
+                lines.append(header(region, story))
+                lines += region.peers.map { row($0, story, at: now) }
+            }
         }
         lines.append(ScreenLine())
         lines += chain(story, at: now)
-        lines += [ScreenLine(), gaps(story, at: now), ScreenLine()]
-        let events = story.journal.suffix(Self.events(story)).map(event)
-        lines += events + Array(repeating: ScreenLine(), count: Self.events(story) - events.count)
+        if story.hasNodeos { lines.append(ScreenLine()) }
+        lines.append(gaps(story, at: now))
+        if !story.hasNodeos { lines.append(switches(story)) }
         lines.append(ScreenLine())
+        let events = story.journal.suffix(Self.events).map(event)
+        lines += events + Array(repeating: ScreenLine(), count: Self.events - events.count)
+        if story.hasNodeos { lines.append(ScreenLine()) }
         lines.append(ScreenLine("next: \(next)", .faint))
         return lines
     }
@@ -50,8 +57,7 @@ struct DemoScreen: Sendable {
         let interval = Duration.milliseconds(story.grid.intervalMS).text(decimals: 1)
         var line = ScreenLine("prodha demo", .strong)
         let text =
-            "  \(story.ids.count) peers"
-            + (story.hasNodeos ? " with a nodeos each" : "") + ", quorum \(story.quorum)"
+            "  \(story.size)" + (story.hasNodeos ? " with a nodeos each" : "") + ", quorum \(story.quorum)"
             + (story.hasNodeos ? "" : ", a block every \(interval)")
         let right = "\(now.text(decimals: 1))   ^C ends it"
         line.add(text + right.right(Self.width - "prodha demo".count - text.count), .faint)
@@ -61,13 +67,21 @@ struct DemoScreen: Sendable {
     /// The truth in one sentence.
     func headline(_ story: DemoStory, at now: Duration) -> ScreenLine {
         if let finishing = story.finishing { return ScreenLine(finishing.capitalizedFirst + ".", .strong) }
+        let ofRegion = story.regions.count > 1 ? story.active.map { " of \($0.name)" } ?? "" : ""
         guard let lastCommitAt = story.lastCommitAt else {
             return ScreenLine("The peers start; \(story.quorum) of them must agree on a leader.", .strong)
         }
         let gap = now - lastCommitAt
         let down = story.down
+        if case .switching(.planned, let from, let to) = story.turn, from == story.active {
+            return ScreenLine(
+                "\(from.name.capitalizedFirst) is switched to \(to.name). No block for \(gap.text(decimals: 1)).",
+                .strong)
+        }
         if story.voting.count < story.quorum {
-            let who = story.voting.isEmpty ? "No peer runs" : "Only \(named(story.voting)) runs, which is no quorum"
+            let who =
+                story.voting.isEmpty
+                ? "No peer\(ofRegion) runs" : "Only \(named(story.voting)) runs, which is no quorum"
             return ScreenLine("\(who): no block for \(gap.text(decimals: 1)).", .bad)
         }
         if let outage = story.outage {
@@ -92,10 +106,24 @@ struct DemoScreen: Sendable {
                 "No block is committed for \(gap.text(decimals: 1)): no running peer may produce.", .bad)
         }
         guard let leader = story.leader else { return ScreenLine() }
-        let others = down.isEmpty ? "" : " (\(named(down)) is down)"
+        let others = down.isEmpty ? "" : " (\(named(down)) \(down.count == 1 ? "is" : "are") down)"
         return ScreenLine(
-            "Peer \(leader) leads and produces\(others): \(count(story.blocks, "block")) "
+            "Peer \(leader)\(ofRegion) leads and produces\(others): \(count(story.blocks, "block")) "
                 + "on at least \(story.quorum) disks.", .strong)
+    }
+
+    /// Of a region: how it stands. The columns are those of its peers.
+    private func header(_ region: DemoRegion, _ story: DemoStory) -> ScreenLine {
+        let report = story.report(of: region)
+        let standing = report.map { report in
+            let words = ", \(report.standing?.rawValue ?? "unknown"), epoch \(report.epoch)"
+            return words
+        }
+        var line = ScreenLine(region.name, region == story.active ? .strong : .plain)
+        let words = (standing ?? "").left(36 - region.name.count)
+        line.add(words, region == story.active ? .strong : .plain)
+        line.add(Self.columns, .faint)
+        return line
     }
 
     private func row(_ id: Int, _ story: DemoStory, at now: Duration) -> ScreenLine {
@@ -158,6 +186,9 @@ struct DemoScreen: Sendable {
         case .termNotApplied: "new leader"
         case .leaseExpired: "no lease"
         case .nodeosUnreachable: "no nodeos"
+        case .regionStandby: "standby"
+        case .regionUnconfirmed: "unconfirmed"
+        case .regionsInConflict: "conflict"
         default: String(reason.rawValue.map { $0 == "_" ? " " : $0 }.prefix(12))
         }
     }
@@ -170,6 +201,7 @@ struct DemoScreen: Sendable {
                 : ": per slot, who led when its block was committed; '.' no block, ", .faint)
         title.add(String(glyphs.kill), .bad)
         title.add(" kill", .faint)
+        if !story.hasNodeos { title.add(", \(glyphs.turn) switch", .faint) }
         var strip = ScreenLine("      ")
         var marks = ScreenLine("      ")
         for (slot, what) in story.strip(Self.slots, at: now) {
@@ -178,10 +210,25 @@ struct DemoScreen: Sendable {
             case .committed(let peer): strip.add("\(peer)", .peer(peer))
             case .missed: strip.add(".", .bad)
             }
-            marks.add(story.killedIn[slot] == nil ? " " : String(glyphs.kill), .bad)
+            if story.turnedIn.contains(slot) {
+                marks.add(String(glyphs.turn), .strong)
+            } else {
+                marks.add(story.killedIn[slot] == nil ? " " : String(glyphs.kill), .bad)
+            }
         }
         if let head = story.head { strip.add("  block \(head)") }
         return [title, strip, marks]
+    }
+
+    private func switches(_ story: DemoStory) -> ScreenLine {
+        guard let last = story.switches.last else {
+            return ScreenLine("switches: none yet", .faint)
+        }
+        var line = ScreenLine("switches: ", .faint)
+        let before = story.switches.dropLast().suffix(2).map { $0.gap.text(decimals: 1) }
+        line.add("\(last.kind.rawValue), \(last.words)", .strong)
+        if !before.isEmpty { line.add("; before \(before.joined(separator: ", "))") }
+        return line
     }
 
     private func gaps(_ story: DemoStory, at now: Duration) -> ScreenLine {

@@ -1,4 +1,5 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import API
 import Antelope
 import Glibc
 import HTTP
@@ -39,10 +40,14 @@ actor DemoStage {
     private var terminal: Terminal
     private var screen: DemoScreen
     private var processes: DemoProcesses
-    private var acknowledged = Acknowledged()
+    /// By the region's name.
+    private var acknowledged: [String: Acknowledged] = [:]
+    private var lastBlock: BlockID?
+    /// What regions told as lost.
+    private var told: Set<BlockID> = []
     private var promises = TransactionFlow.Promises()
     private var witness: Witness?
-    private var next = "three peers are started"
+    private var next = "the peers are started"
     /// What asked for the end.
     private var interruption: String?
     /// The end was asked for twice.
@@ -56,10 +61,9 @@ actor DemoStage {
         let client = HTTPClient(eventLoop: eventLoop)
         api = place.apiPorts.mapValues { PeerAPI(port: $0, client: client) }
         nodeos = (place.nodeos?.httpPorts ?? [:]).mapValues { NodeosAPI(port: $0, client: client) }
-        script = DemoScript(killEvery: options.killEvery, duration: options.duration)
+        script = DemoScript(killEvery: options.killEvery, duration: options.duration, isOnce: options.isOnce)
         patience = place.nodeos == nil ? .alone : .withNodeos
-        story = DemoStory(
-            peers: Workplace.peers, quorum: Workplace.quorum, grid: clock.grid, hasNodeos: place.nodeos != nil)
+        story = DemoStory(regions: place.regions, grid: clock.grid, hasNodeos: place.nodeos != nil)
         terminal = Terminal(environment: environment, usesColor: options.usesColor)
         screen = DemoScreen(glyphs: terminal.glyphs)
         processes = DemoProcesses(place: place, eventLoop: eventLoop)
@@ -105,8 +109,8 @@ actor DemoStage {
     /// Nil when it was stopped before logs and chains could be compared.
     private func perform() async throws -> ChainAudit.Verdict? {
         let company = place.nodeos == nil ? "" : " with 4 nodeos"
-        note(.remark("starts \(named(Workplace.peers))\(company) in \(place.directory)"))
-        for peer in Workplace.peers { try await start(place.parts(of: peer)) }
+        note(.remark("starts \(named(place.peers))\(company) in \(place.directory)"))
+        for peer in place.peers { try await start(place.parts(of: peer)) }
         let background = startBackground()
         defer { for task in background { task.cancel() } }
         try await waitForFirstAnswers()
@@ -135,9 +139,15 @@ actor DemoStage {
             case .wait(let what): next = what
             case .kill(let peer): try await kill(peer)
             case .start(let peer): try await start(place.parts(of: peer))
+            case .killRegion(let region): try await kill(region)
+            case .switchOver(let region, let kind): try await switchOver(to: region, kind)
+            case .askForLoss(let region): try await askForLoss(of: region)
             case .finish:
-                note(.finishing("the \(options.duration?.text(decimals: 1) ?? "time") are over"))
+                let isTimeOver = options.duration.map { clock.now() >= $0 } ?? false
+                note(.finishing(isTimeOver ? "the time is over" : "all has been shown"))
                 return
+            case .giveUp(let why):
+                throw DemoFailure(description: why, log: ChildProcess.tail(of: place.operatorsFile))
             }
             try? await Task.sleep(for: Self.lookEvery)
         }
@@ -163,8 +173,20 @@ actor DemoStage {
         for peer in story.down where !isInHurry { try await start(place.parts(of: peer)) }
         while clock.now() < deadline, !isInHurry {
             try look()
-            if story.haveAllTheHead { return }
+            if case .returning(let region, _) = story.turn {
+                if story.hasGivenWay(region) { try await learnLoss(of: region) }
+            } else if story.haveAllTheHead, story.isOneActive {
+                break
+            }
             try? await Task.sleep(for: Self.lookEvery)
+        }
+        await askAllForLoss()
+    }
+
+    /// Somebody else may have forced a switch.
+    private func askAllForLoss() async {
+        for region in place.regions where story.report(of: region)?.isSuperseded == true {
+            told.formUnion(await loss(of: region) ?? [])
         }
     }
 
@@ -175,7 +197,7 @@ actor DemoStage {
             if !isWhole { audit.couldNotRead(peer) }
         }
         // Also blocks of the outside node that no log has.
-        if let head = acknowledged.ids.last?.blockNumber, !nodeos.isEmpty {
+        if let head = lastBlock?.blockNumber, !nodeos.isEmpty {
             next = "the chains of all nodeos are compared"
             await withTaskGroup(of: (Part, [BlockID?]?).self) { group in
                 for (part, node) in nodeos {
@@ -185,7 +207,12 @@ actor DemoStage {
             }
         }
         guard !isInHurry else { return nil }
-        var verdict = audit.verdict(acknowledged, quorum: Workplace.quorum, peers: story.ids)
+        let groups = place.regions.map { region in
+            ChainAudit.Group(
+                peers: region.peers, quorum: DemoRegion.quorum,
+                acknowledged: acknowledged[region.name] ?? Acknowledged())
+        }
+        var verdict = audit.verdict(groups, end: groups.count > 1 ? lastBlock : nil, told: told)
         if let outside = nodeos[.outside] {
             next = "the transactions that were promised are looked for"
             guard
@@ -224,9 +251,91 @@ actor DemoStage {
         let parts = place.parts(of: peer)
         processes.signal(SIGKILL, to: parts)
         note(.killed(peer: peer))
+        try await waitForEnd(of: parts)
+    }
+
+    /// All of its machines die.
+    private func kill(_ region: DemoRegion) async throws {
+        let parts = region.peers.flatMap { place.parts(of: $0) }
+        processes.signal(SIGKILL, to: parts)
+        note(.regionKilled(region))
+        try await waitForEnd(of: parts)
+    }
+
+    private func waitForEnd(of parts: [Part]) async throws {
         while parts.contains(where: { processes.pid(of: $0) != nil }) {
             for (part, ending) in processes.takeEnded() where !parts.contains(part) { try take(ending, of: part) }
             try? await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    // MARK: - What an operator does
+
+    private func switchOver(to region: DemoRegion, _ kind: Switch.Kind) async throws {
+        var words = ["failover", "--region", region.name, "--confirm", region.name, "--reason", "prodha demo"]
+        words += kind == .forced ? ["--force", "--accept-loss"] : []
+        note(.switching(to: region, kind))
+        let ending = try await command(words, of: region)
+        switch ending {
+        case .exited(code: 0): note(.switched)
+        // Refused, or rolled back: nothing has changed.
+        case .exited(code: 3), .exited(code: 4): note(.notSwitched)
+        case .exited, .signaled:
+            guard interruption == nil else { return }
+            throw DemoFailure(
+                description: "prodha failover \(ending.text)", log: ChildProcess.tail(of: place.operatorsFile))
+        }
+    }
+
+    /// The region was dead while another one went on.
+    private func askForLoss(of region: DemoRegion) async throws {
+        let ending = try await command(["history", "--loss", "--region", region.name], of: region)
+        guard ending == .exited(code: 0) || interruption != nil else {
+            throw DemoFailure(
+                description: "prodha history --loss \(ending.text)", log: ChildProcess.tail(of: place.operatorsFile))
+        }
+        try await learnLoss(of: region)
+    }
+
+    private func learnLoss(of region: DemoRegion) async throws {
+        guard let blocks = await loss(of: region) else {
+            throw DemoFailure(description: "\(region.name) does not tell which blocks only it has")
+        }
+        told.formUnion(blocks)
+        note(.lossTold(region, blocks: blocks.count))
+    }
+
+    /// Nil when no peer tells, or not all of it.
+    private func loss(of region: DemoRegion) async -> [BlockID]? {
+        for peer in region.peers {
+            guard let loss = await api[peer]?.loss(timeout: Self.logTimeout) else { continue }
+            return loss.truncated ? nil : loss.blocks.compactMap { BlockID(hex: $0.blockID) }
+        }
+        return nil
+    }
+
+    /// Runs prodha with these words and says what it says. ^C is passed on.
+    private func command(_ words: [String], of region: DemoRegion) async throws -> Ending {
+        var output = OutputFile(place.operatorsFile)
+        var told = OperatorWords()
+        let process = try await processes.launchCommand(
+            words + ["--config", place.configurationFile(of: region), "--no-color"])
+        var isInterrupted = false
+        while true {
+            let ending = process.ended()
+            for line in output.takeLines().compactMap({ told.take($0) }) { note(.said(line)) }
+            if let ending {
+                for line in told.finish() { note(.said(line)) }
+                return ending
+            }
+            try look()
+            if isInHurry {
+                process.signal(SIGKILL)
+            } else if interruption != nil, !isInterrupted {
+                isInterrupted = true
+                process.signal(SIGINT)
+            }
+            try? await Task.sleep(for: Self.lookEvery)
         }
     }
 
@@ -259,7 +368,7 @@ actor DemoStage {
     // MARK: - What goes on beside it
 
     private func startBackground() -> [Task<Void, Never>] {
-        var tasks = Workplace.peers.map { peer in Task { await ask(peer) } }
+        var tasks = place.peers.map { peer in Task { await ask(peer) } }
         if terminal.isLive { tasks.append(Task { await repaint() }) }
         return tasks
     }
@@ -267,15 +376,19 @@ actor DemoStage {
     /// Whatever makes blocks, or sees them made.
     private func startBlocks() -> [Task<Void, any Error>] {
         guard let outside = nodeos[.outside] else {
-            let producer = BlockProducer(api: api, clock: clock) { [weak self] in await self?.take($0) }
-            return [Task { try await producer.run() }]
+            return place.regions.map { region in
+                let producer = BlockProducer(api: api.filter { region.peers.contains($0.key) }, clock: clock) {
+                    [weak self] in await self?.take($0)
+                }
+                return Task { try await producer.run() }
+            }
         }
         let witness = Witness(
             outside: outside, logFile: place.logFile(of: .outside), peers: api, clock: clock
         ) { [weak self] in await self?.take($0) }
         self.witness = witness
         let flow = TransactionFlow(
-            node: outside, peers: Workplace.peers.compactMap { api[$0] },
+            node: outside, peers: place.peers.compactMap { api[$0] },
             firstNumber: UInt64(max(0, clock.grid.unixMillisecondsAtStart))
         ) { [weak self] in await self?.take($0) }
         return [Task { await witness.run() }, Task { try await flow.run() }]
@@ -289,7 +402,7 @@ actor DemoStage {
     private func take(_ report: BlockProducer.Report) {
         switch report {
         case .committed(let block, let peer, let term, let time):
-            acknowledged.append(block.id)
+            acknowledge(block.id, by: peer)
             note(.committed(number: block.number, slot: block.slot, by: peer, term: term), at: time)
         case .abandoned(let block, let time):
             note(.abandoned(number: block.number), at: time)
@@ -300,12 +413,18 @@ actor DemoStage {
         switch report {
         case .saw(let sighting):
             let number = sighting.id.blockNumber
-            acknowledged.append(sighting.id)
+            acknowledge(sighting.id, by: place.peers.first)
             guard let maker = sighting.maker else { return note(.unexplained(number: number)) }
             let slot = clock.grid.slot(atUnixMilliseconds: maker.slotUnixMS)
             note(.committed(number: number, slot: slot, by: maker.peer, term: maker.term), at: sighting.at)
         case .forks(let heights): note(.forks(heights))
         }
+    }
+
+    private func acknowledge(_ id: BlockID, by peer: Int?) {
+        lastBlock = id
+        guard let region = peer.flatMap({ story.region(of: $0) }) else { return }
+        acknowledged[region.name, default: Acknowledged()].append(id)
     }
 
     private func ask(_ peer: Int) async {

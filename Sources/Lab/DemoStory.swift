@@ -48,6 +48,17 @@ struct DemoStory: Sendable {
         var lastCommitAt: Duration
     }
 
+    /// What is being done about the regions.
+    enum Turn: Hashable, Sendable {
+        case none
+        /// All of it was killed, and the other one does not know yet.
+        case lost(DemoRegion, since: Duration)
+        /// A command is at work. The last block was in this slot, acknowledged at that time.
+        case switching(Switch.Kind, from: DemoRegion, to: DemoRegion)
+        /// It is to come back, give way, and tell what only it has.
+        case returning(DemoRegion, since: Duration)
+    }
+
     enum Tone: Hashable, Sendable { case plain, good, bad }
 
     struct Entry: Hashable, Sendable {
@@ -70,7 +81,8 @@ struct DemoStory: Sendable {
     static let journalLength = 50
 
     let grid: SlotGrid
-    let quorum: Int
+    let regions: [DemoRegion]
+    var quorum: Int { DemoRegion.quorum }
     /// A nodeos stands beside each peer and makes its blocks, and one stands outside.
     let hasNodeos: Bool
     private(set) var peers: [Int: Peer]
@@ -90,7 +102,16 @@ struct DemoStory: Sendable {
     private(set) var firstCommitAt: Duration?
     private(set) var lastCommitAt: Duration?
     private(set) var outage: Outage?
-    private(set) var lastKillAt: Duration?
+    private(set) var turn = Turn.none
+    /// The switch whose first block is yet to be seen; the command may end before.
+    private var awaited = Turn.none
+    private(set) var switches: [Switch] = []
+    /// A switch was refused or rolled back so often in a row.
+    private(set) var failedSwitches = 0
+    /// The acts of the script that are over: deaths of leaders, switches.
+    private(set) var acts = 0
+    /// When the last of them was over, or failed.
+    private(set) var lastActAt: Duration?
     private(set) var leadersKilled = 0
     /// Without a committed block, around the death of each leader.
     private(set) var gaps: [Duration] = []
@@ -100,20 +121,34 @@ struct DemoStory: Sendable {
     private(set) var journal: [Entry] = []
     private var committedBy: [Int: Int] = [:]
     private(set) var killedIn: [Int: Int] = [:]
+    private(set) var turnedIn: Set<Int> = []
+    /// The last block of each region, by its name.
+    private var heads: [String: UInt32] = [:]
     private var unprinted: [Entry] = []
 
-    init(peers: [Int], quorum: Int, grid: SlotGrid, hasNodeos: Bool = false) {
+    init(regions: [DemoRegion], grid: SlotGrid, hasNodeos: Bool = false) {
         self.grid = grid
-        self.quorum = quorum
+        self.regions = regions
         self.hasNodeos = hasNodeos
         let peer = Peer(nodeos: hasNodeos ? .absent : nil)
-        self.peers = Dictionary(uniqueKeysWithValues: peers.map { ($0, peer) })
+        peers = Dictionary(uniqueKeysWithValues: regions.flatMap(\.peers).map { ($0, peer) })
     }
 
     var ids: [Int] { peers.keys.sorted() }
-    var running: [Int] { ids.filter { peers[$0]?.isRunning == true } }
-    /// Those that count for the quorum, with or without their nodeos.
-    var voting: [Int] { ids.filter { peers[$0]?.process.isRunning == true } }
+    /// "2 regions of 3 peers".
+    var size: String {
+        let peers = count(regions.first?.peers.count ?? 0, "peer")
+        return regions.count > 1 ? "\(regions.count) regions of \(peers)" : peers
+    }
+    func region(of peer: Int) -> DemoRegion? { regions.first { $0.peers.contains(peer) } }
+    /// The one that made the last block; before the first block the one that may make it.
+    var active: DemoRegion? { leader.flatMap { region(of: $0) } ?? regions.first }
+    /// Another than the active one.
+    var other: DemoRegion? { regions.first { $0 != active } }
+    /// Of the active region, those that can produce.
+    var running: [Int] { (active?.peers ?? []).filter { peers[$0]?.isRunning == true } }
+    /// Of the active region, those that count for the quorum, with or without their nodeos.
+    var voting: [Int] { (active?.peers ?? []).filter { peers[$0]?.process.isRunning == true } }
     var down: [Int] { ids.filter { peers[$0]?.downSince != nil } }
     var comingBack: [Int] { ids.filter { peers[$0]?.isComingBack == true } }
     /// Elected, while the last leader's lease may still run.
@@ -121,20 +156,41 @@ struct DemoStory: Sendable {
         running.first { peers[$0]?.report?.role == .leader && peers[$0]?.report?.reason == .leaseWait }
     }
     var haveAllAnswered: Bool { peers.values.allSatisfy { $0.reportedAt != nil } }
-    /// All peers have the last block, in their logs and in their nodeos.
+    /// All peers have the last block of their region, in their logs and in their nodeos.
     var haveAllTheHead: Bool {
-        guard let head else { return haveAllAnswered }
-        return peers.values.allSatisfy { peer in
-            guard let report = peer.report, report.head ?? 0 >= head else { return false }
-            return peer.nodeos == nil || report.nodeos?.head ?? 0 >= head
+        peers.allSatisfy { id, peer in
+            guard let report = peer.report else { return false }
+            guard let head = region(of: id).flatMap({ heads[$0.name] }) else { return true }
+            return report.head ?? 0 >= head && (peer.nodeos == nil || report.nodeos?.head ?? 0 >= head)
         }
+    }
+    /// What the peers of a region say of it, the latest epoch counting.
+    func report(of region: DemoRegion) -> RegionReport? {
+        region.peers.compactMap { peers[$0]?.report?.region }.max { $0.epoch < $1.epoch }
+    }
+    /// The region is back and has given way to the other.
+    func hasGivenWay(_ region: DemoRegion) -> Bool {
+        region.peers.allSatisfy { id in
+            guard let peer = peers[id], peer.isRunning, !peer.isComingBack, let report = peer.report else {
+                return false
+            }
+            return report.region.standing == .standby && report.region.isSuperseded && report.leader != nil
+        }
+    }
+    /// No region believes that it is active while another one is.
+    var isOneActive: Bool { regions.count { report(of: $0)?.standing == .active } <= 1 }
+    /// Nobody is down, coming back or without a leader, and blocks are made.
+    var isCalm: Bool {
+        outage == nil && down.isEmpty && comingBack.isEmpty && turn == .none && leader.map(running.contains) == true
+            && peers.values.allSatisfy { $0.report?.leader != nil }
     }
 
     /// Slots since the first block of which the group has none, this one not counted.
     func missedSlots(at now: Duration) -> Int {
         guard let firstSlot, let lastSlot else { return 0 }
         let end = finishing == nil ? max(lastSlot, grid.slot(at: now) - 1) : lastSlot
-        return end - firstSlot + 1 - blocks
+        // Where the chain's time runs ahead, two regions may have a block in one slot.
+        return max(0, end - firstSlot + 1 - blocks)
     }
 
     /// The last slots, the current one included.
@@ -161,8 +217,25 @@ struct DemoStory: Sendable {
         case .abandoned(let number):
             abandoned += 1
             write("another block is committed at height \(number); the next one is built on it", .bad, now)
+        case .regionKilled(let region): killed(region, now)
+        case .switching(let region, let kind):
+            guard let active else { return }
+            turn = .switching(kind, from: active, to: region)
+            awaited = turn
+            write(
+                "prodha failover --region \(region.name)\(kind == .forced ? " --force --accept-loss" : "")", .plain, now
+            )
+        case .switched: switched(now)
+        case .notSwitched:
+            if case .switching(.forced, let from, _) = turn { turn = .lost(from, since: now) } else { turn = .none }
+            awaited = .none
+            failedSwitches += 1
+            lastActAt = now
+        case .said(let line): write("  " + line, .plain, now)
+        case .lossTold(let region, let blocks): told(region, blocks, now)
         case .killed(let peer):
             lose(.prodha(peer), now)
+            acts += 1
             peers[peer]?.process = .killed(at: now)
             if hasNodeos { peers[peer]?.nodeos = .killed(at: now) }
             let what = (outage?.leader == peer ? ", the leader" : "") + (hasNodeos ? ", with its nodeos" : "")
@@ -228,11 +301,12 @@ struct DemoStory: Sendable {
             peers[peer]?.reportedAt = nil
         }
         peers[peer]?.isComingBack = false
+        let head = region(of: peer).flatMap { heads[$0.name] }
         peers[peer]?.headWhenLost = head
-        guard peer == leader, outage == nil, let lastCommitAt, finishing == nil else { return }
+        guard peer == leader, turn == .none, outage == nil, let lastCommitAt, finishing == nil else { return }
         outage = Outage(leader: peer, killedAt: now, lastCommitAt: lastCommitAt)
         leadersKilled += 1
-        lastKillAt = now
+        lastActAt = now
         killedIn[grid.slot(at: now)] = peer
     }
 
@@ -240,6 +314,9 @@ struct DemoStory: Sendable {
         guard peers[peer]?.process.isRunning == true else { return }
         peers[peer]?.report = report
         peers[peer]?.reportedAt = now
+        let region = region(of: peer)?.name ?? ""
+        if let its = report.head { heads[region] = max(its, heads[region] ?? 0) }
+        let head = heads[region]
         // Up to the block that is on its way to it now.
         func isAtHead(_ its: UInt32?) -> Bool { (its ?? 0) + 1 >= head ?? 0 }
         let isNodeosBack = !hasNodeos || report.nodeos.map { $0.condition == "well" && isAtHead($0.head) } ?? false
@@ -253,9 +330,13 @@ struct DemoStory: Sendable {
     }
 
     private mutating func committed(_ number: UInt32, _ slot: Int, _ peer: Int, _ term: UInt64, _ now: Duration) {
+        let region = region(of: peer)
+        let isTurn = leader.map { self.region(of: $0) != region } ?? false
+        if isTurn, let region { turned(to: region, number, slot, now) }
         blocks += 1
         made[peer, default: 0] += 1
         head = number
+        if let region { heads[region.name] = max(number, heads[region.name] ?? 0) }
         let gap = now - (lastCommitAt ?? now)
         longestGap = max(longestGap, gap)
         if firstSlot == nil {
@@ -263,6 +344,8 @@ struct DemoStory: Sendable {
             firstNumber = number
             firstCommitAt = now
             write("peer \(peer) leads term \(term) and holds the lease: block \(number) is committed", .good, now)
+        } else if isTurn {
+            outage = nil
         } else if let outage, peer != outage.leader || peers[peer]?.isRunning == true {
             gaps.append(gap)
             write("peer \(peer) leads term \(term) and holds the lease: no block for \(gap.text())", .good, now)
@@ -281,5 +364,60 @@ struct DemoStory: Sendable {
         let oldest = slot - Self.stripLength
         if committedBy.count > Self.stripLength { committedBy = committedBy.filter { $0.key > oldest } }
         killedIn = killedIn.filter { $0.key > oldest }
+        turnedIn = turnedIn.filter { $0 > oldest }
+    }
+
+    // MARK: - Regions
+
+    private mutating func killed(_ region: DemoRegion, _ now: Duration) {
+        turn = .lost(region, since: now)
+        for peer in region.peers {
+            lose(.prodha(peer), now)
+            peers[peer]?.process = .killed(at: now)
+        }
+        killedIn[grid.slot(at: now)] = leader
+        write("killed \(region.name), the active region: \(named(region.peers))", .bad, now)
+    }
+
+    /// The first block of another region than that of the block before.
+    private mutating func turned(to region: DemoRegion, _ number: UInt32, _ slot: Int, _ now: Duration) {
+        turnedIn.insert(slot)
+        guard let lastSlot, let lastCommitAt, let head, let from = leader.flatMap({ self.region(of: $0) }) else {
+            return
+        }
+        guard case .switching(let kind, from, region) = awaited else {
+            let gap = (now - lastCommitAt).text()
+            write(
+                "\(region.name) makes block \(number), as somebody else has switched: no block for \(gap)", .plain, now)
+            return
+        }
+        awaited = .none
+        let done = Switch(
+            kind: kind, from: from.name, to: region.name, gap: now - lastCommitAt,
+            slotsMissed: max(0, slot - lastSlot - 1), lost: Int(head) + 1 - Int(number))
+        switches.append(done)
+        write("\(kind.rawValue) switch \(done.words)", .good, now)
+    }
+
+    private mutating func switched(_ now: Duration) {
+        guard case .switching(let kind, let from, _) = turn else { return }
+        failedSwitches = 0
+        lastActAt = now
+        if kind == .forced {
+            turn = .returning(from, since: now)
+        } else {
+            turn = .none
+            acts += 1
+        }
+    }
+
+    private mutating func told(_ region: DemoRegion, _ blocks: Int, _ now: Duration) {
+        if let last = switches.indices.last, switches[last].kind == .forced, switches[last].from == region.name {
+            switches[last].lost = blocks
+        }
+        turn = .none
+        acts += 1
+        lastActAt = now
+        write("\(region.name) has given way, and told \(count(blocks, "block")) that only it has", .good, now)
     }
 }

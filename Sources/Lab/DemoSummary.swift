@@ -14,7 +14,7 @@ struct DemoSummary: Sendable {
     var lines: [ScreenLine] {
         var lines = [
             ScreenLine(
-                "prodha demo: \(took.text(decimals: 1)), \(story.ids.count) peers\(story.hasNodeos ? " with a nodeos each" : "")",
+                "prodha demo: \(took.text(decimals: 1)), \(story.size)\(story.hasNodeos ? " with a nodeos each" : "")",
                 .strong)
         ]
         func row(_ label: String, _ text: String, _ look: Span.Look = .plain) {
@@ -36,6 +36,9 @@ struct DemoSummary: Sendable {
         if let median = story.gaps.median, let longest = story.gaps.max() {
             row("no block for", "median \(median.text()), longest \(longest.text()) around a leader's death")
         }
+        for done in story.switches {
+            row("\(done.kind.rawValue) switch", done.words, done.kind == .planned && done.lost > 0 ? .bad : .plain)
+        }
         row("longest gap at all", "\(story.longestGap.text()); a block is due every \(story.grid.interval.text())")
         let slots = story.firstSlot.flatMap { first in story.lastSlot.map { $0 - first + 1 } } ?? 0
         row("slots missed", "\(story.missedSlots(at: took)) of \(slots)")
@@ -51,12 +54,19 @@ struct DemoSummary: Sendable {
         let forks = verdict.heightsWithTwoIDs
         row(
             "heights with two ids",
-            "\(forks.count) of \(verdict.heights), in the logs of \(named(verdict.peersRead))" + examples(forks),
+            "\(forks.count) of \(verdict.heights), in the logs of \(named(verdict.peersRead))"
+                + (verdict.told > 0 ? "; \(verdict.told) told as lost" : "") + examples(forks),
             forks.isEmpty ? .good : .bad)
         if let nodeos = verdict.nodeos { add(nodeos, row) }
         row(
             "acknowledged, lost", "\(verdict.missing.count)" + examples(verdict.missing),
             verdict.missing.isEmpty ? .good : .bad)
+        if !verdict.unchained.isEmpty {
+            row("not in the chain", "\(verdict.unchained.count) acknowledged" + examples(verdict.unchained), .bad)
+        }
+        if !verdict.falselyTold.isEmpty {
+            row("told as lost, and not", "\(verdict.falselyTold.count)" + examples(verdict.falselyTold), .bad)
+        }
         if verdict.dropped > 0 {
             row("not checked", "\(count(verdict.dropped, "block")), older than every log")
         }

@@ -13,9 +13,10 @@ struct NodeosPlace: Sendable {
     let gatePorts: [Int: Int]
     let signerPorts: [Int: Int]
 
-    static let all = Workplace.peers.map { Part.nodeos($0) } + [.outside]
+    static let peers = DemoRegion.single.peers
+    static let all = peers.map { Part.nodeos($0) } + [.outside]
     /// How many it needs.
-    static let ports = 2 * all.count + 2 * Workplace.peers.count
+    static let ports = 2 * all.count + 2 * peers.count
 
     init(program: String, directory: String, ports: [Int]) {
         self.program = program
@@ -27,8 +28,8 @@ struct NodeosPlace: Sendable {
         }
         httpPorts = take(Self.all)
         p2pPorts = take(Self.all)
-        gatePorts = take(Workplace.peers)
-        signerPorts = take(Workplace.peers)
+        gatePorts = take(Self.peers)
+        signerPorts = take(Self.peers)
     }
 
     func folder(of part: Part) -> String { "\(directory)/nodeos-\(part.peer.map { "\($0)" } ?? "outside")" }
@@ -47,7 +48,7 @@ struct NodeosPlace: Sendable {
                 throw DemoFailure(description: "cannot write to \(folder): \(Workplace.reason(error))")
             }
         }
-        for peer in Workplace.peers { try writeKey(keyFile(of: peer)) }
+        for peer in Self.peers { try writeKey(keyFile(of: peer)) }
     }
 
     /// Nobody else may read it: `prodha run` looks at that.
@@ -64,7 +65,7 @@ struct NodeosPlace: Sendable {
     /// A peer's keys under `nodeos`, as a member of its configuration file.
     func configuration(of peer: Int) -> String {
         func address(_ port: Int?) -> String { "127.0.0.1:\(port ?? 0)" }
-        let gates = Workplace.peers.filter { $0 < peer }.map { #""\#(address(gatePorts[$0]))""# }
+        let gates = Self.peers.filter { $0 < peer }.map { #""\#(address(gatePorts[$0]))""# }
         return """
               "nodeos": {
                 "http": "http://\(address(httpPorts[.nodeos(peer)]))",
@@ -105,7 +106,7 @@ struct NodeosPlace: Sendable {
             let signer = "http://127.0.0.1:\(signerPorts[peer] ?? 0)/v1/wallet/sign_digest"
             words += ["--signature-provider", "\(DevelopmentKey.publicText)=KEOSD:\(signer)"]
         } else {
-            for gate in Workplace.peers { words += ["--p2p-peer-address", "127.0.0.1:\(gatePorts[gate] ?? 0)"] }
+            for gate in Self.peers { words += ["--p2p-peer-address", "127.0.0.1:\(gatePorts[gate] ?? 0)"] }
         }
         return words
     }

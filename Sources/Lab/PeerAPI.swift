@@ -30,6 +30,11 @@ struct PeerAPI: Sendable {
         await get(StatusDocument.self, "/v1/prodha/status", timeout: timeout)
     }
 
+    /// The blocks that only this peer's region has.
+    func loss(timeout: TimeAmount) async -> LossDocument? {
+        await get(LossDocument.self, "/v1/prodha/loss", timeout: timeout)
+    }
+
     private static let logPage = 1000
 
     /// The peer's committed log from an index on, page by page; false when it did not give all of it.

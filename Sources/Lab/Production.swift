@@ -38,6 +38,8 @@ struct Production: Sendable {
         case again
         /// The committed head must be known first; then call `take(head:)`.
         case askForHead
+        /// The region is not the active one. When it is again, `begin` comes first.
+        case standby
     }
 
     let peers: [Int]
@@ -61,10 +63,14 @@ struct Production: Sendable {
         target = peers[0]
     }
 
-    /// The group's head, and who told it, before the first block.
-    mutating func begin(head: BlockID?, leader: Int) {
+    /// A peer may produce: it told the group's head, with that block's time. So everything before is decided, and what is
+    /// in hand is let go.
+    mutating func begin(head: BlockID?, at timestamp: BlockTimestamp?, leader: Int) {
         self.head = head
         target = leader
+        lastTimestamp = timestamp
+        inHand = nil
+        isUndecided = false
     }
 
     /// The block to hand in during this slot: the one in hand, as long as anyone may have it or its slot lasts.
@@ -113,8 +119,8 @@ struct Production: Sendable {
         case .notLeader, .leadershipLost, .draining, .shuttingDown, .unknown:
             if let leader, leader != peer, peers.contains(leader) { target = leader } else { turnAway(from: peer) }
             return .again
-        case .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionStandby, .regionPaused, .overloaded,
-            .notSignedHere:
+        case .regionStandby: return .standby
+        case .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionPaused, .overloaded, .notSignedHere:
             return .again
         case .conflictsWithHead, .unlinkable, .stale:
             guard let head else { return .askForHead }

@@ -15,7 +15,7 @@ struct Span: Hashable, Sendable {
             case .faint: "2"
             case .good: "32"
             case .bad: "1;31"
-            case .peer(let id): ["36", "33", "35", "34"][id % 4]
+            case .peer(let id): ["95", "33", "35", "34", "36", "32"][id % 6]
             }
         }
     }
@@ -55,10 +55,11 @@ struct Glyphs: Hashable, Sendable {
     var full: Character
     var empty: Character
     var kill: Character
+    var turn: Character
     var rule: Character
 
-    static let unicode = Glyphs(full: "█", empty: "░", kill: "✗", rule: "─")
-    static let ascii = Glyphs(full: "#", empty: "-", kill: "x", rule: "-")
+    static let unicode = Glyphs(full: "█", empty: "░", kill: "✗", turn: "»", rule: "─")
+    static let ascii = Glyphs(full: "#", empty: "-", kill: "x", turn: ">", rule: "-")
 
     /// As the locale says.
     static func fitting(_ environment: [String: String]) -> Glyphs {

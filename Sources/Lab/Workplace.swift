@@ -9,6 +9,18 @@ struct DemoFailure: Error, CustomStringConvertible {
     var log: [String] = []
 }
 
+/// A group of a demonstration. No two peers have the same id, whatever their regions.
+struct DemoRegion: Hashable, Sendable {
+    let name: String
+    let peers: [Int]
+
+    static let quorum = 2
+    /// The first of them begins as the active one.
+    static let pair = [DemoRegion(name: "east", peers: [1, 2, 3]), DemoRegion(name: "west", peers: [4, 5, 6])]
+    /// With nodeos, of which there are enough with three.
+    static let single = DemoRegion(name: "default", peers: [1, 2, 3])
+}
+
 /// The directory and the ports of a demonstration.
 struct Workplace: Sendable {
     let directory: String
@@ -20,8 +32,13 @@ struct Workplace: Sendable {
     /// Nil: an embedded block producer makes the blocks.
     let nodeos: NodeosPlace?
 
-    static let peers = [1, 2, 3]
-    static let quorum = 2
+    /// Of a demonstration with nodeos one, else two.
+    var regions: [DemoRegion] { Self.regions(hasNodeos: nodeos != nil) }
+    var peers: [Int] { regions.flatMap(\.peers) }
+
+    private static func regions(hasNodeos: Bool) -> [DemoRegion] {
+        hasNodeos ? [DemoRegion.single] : DemoRegion.pair
+    }
 
     /// How a process is started, and where its output goes.
     struct Command: Hashable, Sendable {
@@ -30,9 +47,15 @@ struct Workplace: Sendable {
         var logFile: String
     }
 
-    /// With nodeos each peer has a file of its own, since it names the peer's own nodeos.
+    /// With nodeos each peer has a file of its own, since it names the peer's own nodeos; else each region.
     func configurationFile(of peer: Int) -> String {
-        nodeos == nil ? directory + "/group.json" : "\(directory)/peer-\(peer).json"
+        nodeos == nil ? configurationFile(of: region(of: peer)) : "\(directory)/peer-\(peer).json"
+    }
+    func configurationFile(of region: DemoRegion) -> String { "\(directory)/\(region.name).json" }
+    /// What was said by the commands that an operator would type.
+    var operatorsFile: String { directory + "/operator.log" }
+    private func region(of peer: Int) -> DemoRegion {
+        regions.first { $0.peers.contains(peer) } ?? DemoRegion.single
     }
     func dataDirectory(of peer: Int) -> String { "\(directory)/peer-\(peer)" }
 
@@ -63,8 +86,9 @@ struct Workplace: Sendable {
 
     /// - Parameter nodeos: its program's file; nil for a demonstration without it.
     static func prepare(directory: String?, nodeos: String?, environment: [String: String]) throws -> Workplace {
+        let peers = regions(hasNodeos: nodeos != nil).flatMap(\.peers)
         var ports = try FreePorts.take(2 * peers.count + (nodeos == nil ? 0 : NodeosPlace.ports))[...]
-        let marker = nodeos == nil ? "group.json" : "peer-1.json"
+        let marker = nodeos == nil ? "east.json" : "peer-1.json"
         let path = try directory.map { try use($0, leftBy: marker) } ?? makeTemporary(environment)
         func take() -> [Int: Int] {
             defer { ports = ports.dropFirst(peers.count) }
@@ -92,22 +116,42 @@ struct Workplace: Sendable {
 
     /// What a peer is started with: the keys that differ from their defaults.
     func configuration(of peer: Int) -> String {
-        let peers = Self.peers.map { id in
+        let region = region(of: peer)
+        let peers = region.peers.map { id in
             let link = linkPorts[id] ?? 0
             let api = apiPorts[id] ?? 0
             return #"    {"id": \#(id), "address": "127.0.0.1:\#(link)", "api": "127.0.0.1:\#(api)"}"#
         }
         return """
             {
-              "is_active_raft_cluster": true,
-              "leader_election_quorum_size": \(Self.quorum),
+              "is_active_raft_cluster": \(region == regions.first),
+              "leader_election_quorum_size": \(DemoRegion.quorum),
               "peers": [
             \(peers.joined(separator: ",\n"))
-              ]\(nodeos.map { ",\n" + $0.configuration(of: peer) } ?? "")
+              ]\(nodeos.map { ",\n" + $0.configuration(of: peer) } ?? manyRegions(region))
             }
 
             """
     }
+
+    private func manyRegions(_ own: DemoRegion) -> String {
+        let regions = regions.map { region in
+            let peers = region.peers.map { #"{"id": \#($0), "api": "http://127.0.0.1:\#(apiPorts[$0] ?? 0)"}"# }
+            return #"    {"name": "\#(region.name)", "peers": ["# + "\n      " + peers.joined(separator: ",\n      ")
+                + "\n    ]}"
+        }
+        return """
+            ,
+              "region": "\(own.name)",
+              "return_gate_ms": \(Self.returnGateMS),
+              "regions": [
+            \(regions.joined(separator: ",\n"))
+              ]
+            """
+    }
+
+    /// A region that was dead for longer asks the other one before it produces: less than the demonstration leaves one dead.
+    private static let returnGateMS = 2000
 
     /// Removes what was made for this run alone.
     func leave() {

@@ -4,20 +4,23 @@ import Lab
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Watch a group of three peers lose its leader and go on.",
+        abstract: "Watch two regions of three peers lose leaders, be switched, and go on.",
         discussion: """
-            Starts three peers on loopback and a block producer that has a block committed every half second. Kills the \
-            leader with SIGKILL, shows who took over and how long no block was committed, brings the peer back, and \
-            goes on with the next leader. Kill a peer yourself while it runs: the screen names the processes. \
+            Starts two regions of three peers each on loopback, and block producers that have a block committed every half \
+            second by the active region. Kills the leader with SIGKILL, shows who took over and how long no block was \
+            committed, and brings the peer back. Then it switches the active region with prodha failover, as an operator \
+            would: to the other one, back again, and by force, after the whole active region was killed. That one \
+            comes back, gives way, and tells which blocks only it has. Then all over again. \
+            Kill a peer yourself while it runs: the screen names the processes. \
             On a terminal it paints a live screen, else it prints a line per event. \
-            At the end it compares the logs of all peers. \
-            With --nodeos a real nodeos stands beside each peer, all with one producer's key, and an outside one follows \
-            through the peers' gates while transactions flow. A leader is then killed together with its nodeos, and at \
-            the end the chains of all nodeos are compared too. \
+            At the end it compares the logs of all peers: they must have one chain, but for what was told as lost. \
+            With --nodeos there is one region, and a real nodeos beside each peer, all with one producer's key; an outside \
+            one follows through the peers' gates while transactions flow. A leader is then killed together with its nodeos, \
+            and at the end the chains of all nodeos are compared too. \
             ^C ends it in order, a second ^C at once, without comparing the logs.
 
-            Exit codes: 0 no height has two blocks and every acknowledged block is there; 1 otherwise, or it could not \
-            run; 64 usage.
+            Exit codes: 0 no height has two blocks and every acknowledged block is there, except what a forced switch \
+            lost and the region told; 1 otherwise, or it could not run; 64 usage.
             """)
 
     @Option(
@@ -40,11 +43,14 @@ struct DemoCommand: ParsableCommand {
     var duration: Double?
 
     @Option(
-        name: .long, help: ArgumentHelp("From one leader's death to the next, from 1 to 86400.", valueName: "seconds"))
+        name: .long, help: ArgumentHelp("From one death or switch to the next, from 1 to 86400.", valueName: "seconds"))
     var killEvery: Double = 8
 
-    @Flag(name: .long, help: "Kill nobody.")
+    @Flag(name: .long, help: "Kill nobody and switch nothing.")
     var noKill = false
+
+    @Flag(name: .long, help: "End when each death and switch has been shown once.")
+    var once = false
 
     @Option(
         name: .long,
@@ -63,6 +69,7 @@ struct DemoCommand: ParsableCommand {
     var peerArguments: [String] = []
 
     func validate() throws {
+        if once, noKill { throw ValidationError("--once and --no-kill exclude each other") }
         if let duration, !(1...1_000_000).contains(duration) {
             throw ValidationError("--duration is a number of seconds from 1 to 1000000")
         }
@@ -87,6 +94,7 @@ struct DemoCommand: ParsableCommand {
         options.duration = duration.map { .milliseconds(Int64($0 * 1000)) }
         options.killEvery = noKill ? nil : .milliseconds(Int64(killEvery * 1000))
         if let blockIntervalMS { options.blockIntervalMS = blockIntervalMS }
+        options.isOnce = once
         options.nodeos = nodeos
         options.usesColor = !noColor
         throw ExitCode(Demo.run(options, environment: ProcessEnvironment.all))

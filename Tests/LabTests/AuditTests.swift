@@ -11,12 +11,14 @@ struct AuditTests {
         BlockID(number: number, digest: Checksum256([UInt8](repeating: letter, count: 32)) ?? .zero)
     }
 
-    func entries(_ ids: [BlockID]) -> [LogEntryDocument] {
+    /// Each follows the one before it, the first one `base`.
+    func entries(_ ids: [BlockID], on base: BlockID? = nil) -> [LogEntryDocument] {
         ids.enumerated().map { position, id in
-            LogEntryDocument(
+            let previous = position > 0 ? ids[position - 1] : base
+            return LogEntryDocument(
                 index: UInt64(position + 1), term: 1, kind: .block, size: 100,
                 block: .init(
-                    number: id.blockNumber, id: id.hex, previous: "", producer: "demo",
+                    number: id.blockNumber, id: id.hex, previous: previous?.hex ?? "", producer: "demo",
                     timestamp: UTCInstant(unixMilliseconds: 0)))
         }
     }
@@ -26,7 +28,11 @@ struct AuditTests {
         for (peer, ids) in logs { audit.add(entries(ids), of: peer) }
         var all = Acknowledged()
         for id in acknowledged { all.append(id) }
-        return audit.verdict(all, quorum: 2, peers: [1, 2, 3])
+        return audit.verdict([group(all)])
+    }
+
+    func group(_ acknowledged: Acknowledged, _ peers: [Int] = [1, 2, 3]) -> ChainAudit.Group {
+        ChainAudit.Group(peers: peers, quorum: 2, acknowledged: acknowledged)
     }
 
     @Test func equalLogsWithAllThatWasAcknowledgedAreGood() {
@@ -58,6 +64,58 @@ struct AuditTests {
         #expect(verdict.dropped == 1)
     }
 
+    /// East made `east`, all of it acknowledged, and west `west` on `base`; the last of west's is the end.
+    func verdict(
+        east: [BlockID], west: [BlockID], on base: BlockID, told: Set<BlockID> = [], westLogs: [BlockID]? = nil
+    ) -> ChainAudit.Verdict {
+        var audit = ChainAudit()
+        for peer in 1...3 { audit.add(entries(east), of: peer) }
+        for peer in 4...6 { audit.add(entries(westLogs ?? west, on: base), of: peer) }
+        var (all, others) = (Acknowledged(), Acknowledged())
+        for id in east { all.append(id) }
+        for id in west { others.append(id) }
+        return audit.verdict([group(all), group(others, [4, 5, 6])], end: west.last, told: told)
+    }
+
+    @Test func aSwitchGoesOnWithTheChain() {
+        let verdict = verdict(east: [id(2), id(3)], west: [id(4), id(5)], on: id(3))
+        #expect(verdict.isGood)
+        #expect(verdict.heights == 4)
+    }
+
+    @Test func whatASwitchLeavesBehindMustBeTold() {
+        let (east, west) = ([id(2), id(3), id(4)], [id(4, 9), id(5)])
+        let silent = verdict(east: east, west: west, on: id(3))
+        #expect(silent.heightsWithTwoIDs == [4])
+        #expect(silent.unchained == [4])
+        #expect(!silent.isGood)
+        let told = verdict(east: east, west: west, on: id(3), told: [id(4)])
+        #expect(told.isGood)
+        #expect(told.told == 1)
+    }
+
+    @Test func aLostBlockAboveTheChainsEndMustBeToldToo() {
+        let east = [id(2), id(3), id(4), id(5)]
+        #expect(verdict(east: east, west: [id(4, 9)], on: id(3), told: [id(4)]).unchained == [5])
+        #expect(verdict(east: east, west: [id(4, 9)], on: id(3), told: [id(4), id(5)]).isGood)
+    }
+
+    @Test func whatIsToldAsLostMustBeLost() {
+        let verdict = verdict(east: [id(2), id(3)], west: [id(4)], on: id(3), told: [id(3)])
+        #expect(verdict.falselyTold == [3])
+        #expect(!verdict.isGood)
+    }
+
+    @Test func aBlockThatStandsOnNoneOfThemBreaksTheChain() {
+        let verdict = verdict(east: [id(2), id(3)], west: [id(4)], on: id(3, 7))
+        #expect(verdict.heightsWithTwoIDs == [])
+        #expect(verdict.unchained == [2, 3])
+    }
+
+    @Test func anAcknowledgedBlockMustBeInTheLogsOfItsOwnRegion() {
+        #expect(verdict(east: [id(2), id(3)], west: [id(4)], on: id(3), westLogs: []).missing == [4])
+    }
+
     @Test func allChainsMustHaveOneIDAtEveryHeight() {
         func verdict(_ chains: [[BlockID?]?]) -> ChainAudit.NodeosVerdict? {
             var audit = ChainAudit()
@@ -65,7 +123,7 @@ struct AuditTests {
             for (place, chain) in chains.enumerated() {
                 audit.add(chain, of: place < 3 ? .nodeos(place + 1) : .outside)
             }
-            return audit.verdict(Acknowledged(), quorum: 2, peers: [1, 2, 3]).nodeos
+            return audit.verdict([group(Acknowledged())]).nodeos
         }
         let chain = [id(1), id(2), id(3)]
         #expect(verdict([]) == nil)
@@ -82,7 +140,7 @@ struct AuditTests {
         var audit = ChainAudit()
         for peer in [1, 2] { audit.add(entries([id(2)]), of: peer) }
         audit.couldNotRead(3)
-        let verdict = audit.verdict(Acknowledged(), quorum: 2, peers: [1, 2, 3])
+        let verdict = audit.verdict([group(Acknowledged())])
         #expect(!verdict.isGood)
         #expect(verdict.peersRead == [1, 2])
     }

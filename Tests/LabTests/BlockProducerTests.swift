@@ -30,6 +30,9 @@ private final class FakeGroup: Sendable {
         var script: [Reply] = []
         /// Every block that was handed in, with the peer that got it.
         var calls: [(peer: Int, block: SignedBlock)] = []
+        var packed: [BlockID: [UInt8]] = [:]
+        /// Heads that were given out with their bytes.
+        var told: [BlockID] = []
     }
 
     let state = NIOLockedValueBox(State())
@@ -47,6 +50,9 @@ private final class FakeGroup: Sendable {
                 var router = Router(eventLoop: loop, errorDocument: Response.plainError)
                 router.on([.GET], "/v1/prodha/can_produce") { [self] _ in
                     loop.makeSucceededFuture(.json(.ok, canProduce(peer).json()))
+                }
+                router.on([.GET], "/v1/prodha/block") { [self] request in
+                    loop.makeSucceededFuture(block(request.query["id"] ?? ""))
                 }
                 router.on([.POST], "/v1/prodha/commit_block") { [self] request in
                     commit(Array(request.body.readableBytesView), at: peer)
@@ -75,6 +81,17 @@ private final class FakeGroup: Sendable {
         }
     }
 
+    private func block(_ hex: String) -> Response {
+        state.withLockedValue { state in
+            guard let id = BlockID(hex: hex), let bytes = state.packed[id] else {
+                return .json(.notFound, ErrorDocument(.blockNotFound).json())
+            }
+            state.told.append(id)
+            let document = BlockDocument(blockNum: id.blockNumber, blockID: id.hex, block: HexBytes(bytes))
+            return .json(.ok, document.json())
+        }
+    }
+
     /// Nil: no answer.
     private func commit(_ bytes: [UInt8], at peer: Int) -> Response? {
         guard let block = try? SignedBlock(parsing: bytes) else {
@@ -82,6 +99,7 @@ private final class FakeGroup: Sendable {
         }
         return state.withLockedValue { state in
             state.calls.append((peer, block))
+            state.packed[block.id] = bytes
             guard peer == state.leader else { return refusal(.notLeader, state) }
             switch state.script.isEmpty ? .honest : state.script.removeFirst() {
             case .honest: return accept(block, &state)
@@ -205,6 +223,15 @@ struct BlockProducerTests {
         let peers = group.state.withLockedValue(\.calls).map(\.peer)
         #expect(Set(peers) == [1, 3], "the leader's id was believed")
         #expect(peers.last == 3)
+    }
+
+    @Test func aRegionThatWasStandbyGoesOnFromItsLogsHead() async throws {
+        let group = FakeGroup()
+        group.state.withLockedValue { $0.script = [.honest, .refuse(.regionStandby)] }
+        let (acknowledged, abandoned) = try await produce(3, at: group)
+        expectOneChain(group, holds: acknowledged)
+        #expect(abandoned.isEmpty)
+        #expect(group.state.withLockedValue(\.told) == [acknowledged[0].id], "it asked for the head anew")
     }
 
     @Test func aLeaseThatIsNotThereYetIsWaitedFor() async throws {

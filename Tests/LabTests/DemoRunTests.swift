@@ -55,19 +55,24 @@ struct DemoRunTests {
 
     private func clean() { try? FileManager.default.removeItem(atPath: directory) }
 
-    @Test func leadersDieAndNothingIsLost() async throws {
+    @Test func leadersDieRegionsAreSwitchedAndNothingIsLostUntold() async throws {
         let work = directory + "/work"
-        let demo = try start(["--duration", "8", "--kill-every", "2", "--directory", work])
+        let demo = try start(["--once", "--kill-every", "1", "--directory", work])
         let ending = try await wait(for: demo)
         #expect(ending == .exited(code: 0), "\(output)")
         #expect(output.contains("the leader"), "\(output)")
         #expect(output.contains("holds the lease: no block for"), "\(output)")
         #expect(output.contains("has caught up"), "\(output)")
+        #expect(output.contains("  planned switch         east to west: gap "), "\(output)")
+        #expect(output.contains("  planned switch         west to east: gap "), "\(output)")
+        #expect(output.contains("  forced switch          east to west: gap "), "\(output)")
+        #expect(output.contains("east has given way, and told "), "\(output)")
+        #expect(output.contains("all has been shown"), "\(output)")
         #expect(output.contains("heights with two ids   0 of "), "\(output)")
         #expect(output.contains("acknowledged, lost     0\n"), "\(output)")
         #expect(!output.contains("\u{1b}"), "no escapes where there is no terminal")
         #expect(processes() == [])
-        #expect(access(work + "/group.json", R_OK) == 0, "what was asked to stay stays")
+        #expect(access(work + "/west.json", R_OK) == 0, "what was asked to stay stays")
         clean()
     }
 
@@ -77,7 +82,7 @@ struct DemoRunTests {
             try #require(demo.ended() == nil, "\(output)")
             try await Task.sleep(for: .milliseconds(50))
         }
-        #expect(processes().count == 4)
+        #expect(processes().count == 7)
         demo.signal(SIGKILL)
         #expect(try await wait(for: demo) == .signaled(SIGKILL))
         try await Task.sleep(for: .milliseconds(500))

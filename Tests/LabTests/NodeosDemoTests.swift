@@ -8,7 +8,7 @@ import Testing
 
 /// The story of a demonstration with nodeos, told by hand as `Telling` does.
 struct NodeosTelling {
-    var story = DemoStory(peers: [1, 2, 3], quorum: 2, grid: Telling.grid, hasNodeos: true)
+    var story = DemoStory(regions: [DemoRegion.single], grid: Telling.grid, hasNodeos: true)
     var number: UInt32 = 1
 
     mutating func start(_ peer: Int, at time: Duration = .zero, pid: Int32 = 4000) {

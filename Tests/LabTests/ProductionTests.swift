@@ -10,7 +10,7 @@ struct ProductionTests {
 
     init() throws {
         production = Production(peers: [1, 2, 3], producer: try Name("prodhademo"))
-        production.begin(head: nil, leader: 1)
+        production.begin(head: nil, at: nil, leader: 1)
     }
 
     mutating func block(_ slot: Int) throws -> MadeBlock {
@@ -89,6 +89,23 @@ struct ProductionTests {
     @Test mutating func withoutAHeadItIsAskedFor() throws {
         _ = try block(1)
         #expect(production.learn(.refused(.unlinkable, leader: 1, head: nil), from: 1) == .askForHead)
+    }
+
+    @Test mutating func theRegionsBlocksAreOverWhenItIsNoLongerActive() throws {
+        _ = try block(1)
+        #expect(production.learn(.refused(.regionStandby, leader: 1, head: nil), from: 1) == .standby)
+    }
+
+    @Test mutating func whatIsInHandIsLetGoWhenTheRegionBeginsAnew() throws {
+        let old = try block(1)
+        #expect(production.learn(.outcomeUnknown, from: 1) == .again)
+        let base = BlockID(number: 70, digest: .zero)
+        production.begin(head: base, at: BlockTimestamp(slot: 5000), leader: 3)
+        let new = try block(2)
+        #expect(new != old)
+        #expect(new.previous == base)
+        #expect(new.timestamp > BlockTimestamp(slot: 5000), "the other region's last block was later")
+        #expect(production.target == 3)
     }
 
     @Test mutating func timestampsOnlyGrow() throws {

@@ -9,24 +9,25 @@ import Testing
 struct Telling {
     static let grid = SlotGrid(intervalMS: 500, offsetMS: 0, unixMillisecondsAtStart: 1_700_000_000_000)
 
-    var story = DemoStory(peers: [1, 2, 3], quorum: 2, grid: grid)
+    var story = DemoStory(regions: DemoRegion.pair, grid: grid)
     var number: UInt32 = 1
 
     mutating func startAll() {
-        for peer in 1...3 {
+        for peer in 1...6 {
             story.note(.started(.prodha(peer), pid: 4000 + Int32(peer)), at: .zero)
-            answer(peer, role: .follower, at: .milliseconds(500))
+            answer(peer, role: .follower, leader: peer > 3 ? 4 : 1, at: .milliseconds(500))
         }
     }
 
     mutating func answer(
         _ peer: Int, role: RaftRole, head: UInt32? = nil, lease: Int = 0, term: UInt64 = 1, leader: Int? = 1,
-        reason: CanProduceReason? = .notLeader, at time: Duration
+        reason: CanProduceReason? = .notLeader, region: RegionReport? = nil, at time: Duration
     ) {
+        let standing = RegionReport(epoch: 1, standing: peer > 3 ? .standby : .active)
         let report = PeerReport(
             role: role, term: term, leader: leader, leaseRemaining: .milliseconds(lease),
             leaseLength: .milliseconds(750), isLeaseHeld: lease > 0, head: head ?? (number > 1 ? number : nil),
-            reason: lease > 0 ? nil : reason, canProduce: lease > 0)
+            reason: lease > 0 ? nil : reason, canProduce: lease > 0, region: region ?? standing)
         story.note(.answered(peer: peer, report), at: time)
     }
 
@@ -156,6 +157,103 @@ struct StoryTests {
     }
 }
 
+/// East is switched to west, and so on.
+struct SwitchStoryTests {
+    static let east = DemoRegion.pair[0]
+    static let west = DemoRegion.pair[1]
+
+    /// East made blocks 2 to 10; the last one, of slot 10, was acknowledged at 5.01 s.
+    func telling() -> Telling {
+        var telling = Telling()
+        telling.startAll()
+        telling.commit(slots: 2...10, by: 2, term: 2)
+        return telling
+    }
+
+    @Test func aPlannedSwitchHasAGapAndLosesNothing() {
+        var telling = telling()
+        telling.story.note(.switching(to: Self.west, .planned), at: .milliseconds(5100))
+        telling.commit(slot: 12, by: 5, term: 1, late: 60)
+        telling.story.note(.switched, at: .milliseconds(6200))
+        let done = Switch(
+            kind: .planned, from: "east", to: "west", gap: .milliseconds(1050), slotsMissed: 1, lost: 0)
+        #expect(telling.story.switches == [done])
+        #expect(telling.words.last == "planned switch east to west: gap 1.1 s, slots missed 1, lost 0")
+        #expect(telling.story.active == Self.west)
+        #expect(telling.story.turn == .none)
+        #expect(telling.story.acts == 1)
+        #expect(telling.story.missedSlots(at: .milliseconds(6300)) == 1)
+    }
+
+    @Test func theCommandMayEndBeforeTheFirstBlockIsSeen() {
+        var telling = telling()
+        telling.story.note(.switching(to: Self.west, .planned), at: .milliseconds(5100))
+        telling.story.note(.switched, at: .milliseconds(5400))
+        telling.commit(slot: 11, by: 5, term: 1)
+        #expect(telling.words.last == "planned switch east to west: gap 0.5 s, slots missed 0, lost 0")
+    }
+
+    @Test func whatAPlannedSwitchLosesIsCounted() {
+        var telling = telling()
+        telling.story.note(.switching(to: Self.west, .planned), at: .milliseconds(5100))
+        telling.number -= 2
+        telling.commit(slot: 11, by: 5, term: 1)
+        #expect(telling.story.switches.map(\.lost) == [2])
+    }
+
+    @Test func aSwitchBySomebodyElseIsTold() {
+        var telling = telling()
+        telling.commit(slot: 11, by: 5, term: 1)
+        #expect(telling.words.last == "west makes block 11, as somebody else has switched: no block for 0.50 s")
+        telling.story.note(.switching(to: Self.east, .planned), at: .seconds(6))
+        telling.story.note(.notSwitched, at: .seconds(6))
+        telling.commit(slot: 12, by: 1, term: 1)
+        #expect(telling.words.last == "east makes block 12, as somebody else has switched: no block for 0.50 s")
+        #expect(telling.story.switches.isEmpty)
+    }
+
+    @Test func aForcedSwitchIsOverWhenTheRegionHasToldWhatIsLost() {
+        var telling = telling()
+        telling.story.note(.regionKilled(Self.east), at: .milliseconds(5200))
+        #expect(telling.story.leadersKilled == 0, "it is no leader's death")
+        #expect(telling.story.voting == [])
+        telling.story.note(.switching(to: Self.west, .forced), at: .milliseconds(6200))
+        telling.number -= 1
+        telling.commit(slot: 13, by: 5, term: 1)
+        telling.story.note(.switched, at: .milliseconds(6900))
+        #expect(telling.words.last == "forced switch east to west: gap 1.5 s, slots missed 2, lost 1")
+        #expect(telling.story.turn == .returning(Self.east, since: .milliseconds(6900)))
+        #expect(telling.story.acts == 0)
+        telling.story.note(.lossTold(Self.east, blocks: 2), at: .seconds(9))
+        #expect(telling.story.switches.map(\.lost) == [2], "one more was committed, and never acknowledged")
+        #expect(telling.story.acts == 1)
+        #expect(telling.story.turn == .none)
+    }
+
+    @Test func aRegionHasGivenWayWhenAllItsPeersSaySo() {
+        var telling = telling()
+        telling.story.note(.regionKilled(Self.east), at: .milliseconds(5200))
+        for peer in 1...3 { telling.story.note(.started(.prodha(peer), pid: 5000), at: .seconds(8)) }
+        let gaveWay = RegionReport(epoch: 2, standing: .standby, isSuperseded: true)
+        for peer in 1...3 {
+            #expect(!telling.story.hasGivenWay(Self.east))
+            telling.answer(peer, role: .follower, region: gaveWay, at: .seconds(9))
+        }
+        #expect(telling.story.hasGivenWay(Self.east))
+        telling.answer(3, role: .follower, at: .seconds(9))
+        #expect(!telling.story.hasGivenWay(Self.east), "peer 3 is not so far")
+    }
+
+    @Test func aRegionCatchesUpOnItsOwnBlocksAlone() {
+        var telling = telling()
+        telling.story.note(.ended(.prodha(6), .signaled(SIGKILL)), at: .milliseconds(5200))
+        telling.story.note(.started(.prodha(6), pid: 5000), at: .milliseconds(5300))
+        telling.commit(slots: 11...30, by: 2, term: 2)
+        telling.answer(6, role: .follower, head: 1, leader: 4, at: .seconds(16))
+        #expect(telling.story.comingBack == [], "a standby region's log does not grow")
+    }
+}
+
 struct ScriptTests {
     let script = DemoScript(killEvery: .seconds(8), duration: .seconds(30))
 
@@ -179,16 +277,82 @@ struct ScriptTests {
         telling.story.note(.started(.prodha(2), pid: 5002), at: .milliseconds(16_400))
         #expect(script.step(telling.story, at: .milliseconds(20_530)) == .wait("peer 2 catches up"))
         telling.answer(2, role: .follower, term: 3, at: .milliseconds(20_530))
-        #expect(script.step(telling.story, at: .milliseconds(20_530)) == .kill(peer: 1))
+        let west = DemoRegion.pair[1]
+        #expect(script.step(telling.story, at: .milliseconds(20_530)) == .switchOver(to: west, .planned))
     }
 
     @Test func nobodyIsKilledTooLateToSeeWhatFollows() {
         var telling = Telling.afterTakeover()
         telling.story.note(.started(.prodha(2), pid: 5002), at: .milliseconds(16_400))
         telling.answer(2, role: .follower, term: 3, at: .milliseconds(17_000))
-        let short = DemoScript(killEvery: .seconds(8), duration: .seconds(25))
-        #expect(short.step(telling.story, at: .milliseconds(20_530)) == .wait("it ends in 4.5 s"))
-        #expect(short.step(telling.story, at: .milliseconds(25_000)) == .finish)
+        let short = DemoScript(killEvery: .seconds(8), duration: .seconds(24))
+        #expect(short.step(telling.story, at: .milliseconds(20_530)) == .wait("it ends in 3.5 s"))
+        #expect(short.step(telling.story, at: .milliseconds(24_000)) == .finish)
+    }
+
+    @Test func theActiveRegionDiesAndIsForcedAway() {
+        let (east, west) = (DemoRegion.pair[0], DemoRegion.pair[1])
+        var telling = Telling()
+        telling.startAll()
+        telling.commit(slots: 2...17, by: 2, term: 2)
+        for _ in 1...3 {
+            telling.story.note(.switching(to: west, .planned), at: .seconds(8))
+            telling.story.note(.switched, at: .seconds(9))
+        }
+        let long = DemoScript(killEvery: .seconds(8), duration: .seconds(60))
+        #expect(long.step(telling.story, at: .milliseconds(17_030)) == .wait("all of east is killed in 0.1 s"))
+        #expect(
+            long.step(telling.story, at: .milliseconds(17_130))
+                == .wait("all of east is killed after its next block"))
+        telling.commit(slot: 34, by: 2, term: 2, late: 110)
+        #expect(long.step(telling.story, at: .milliseconds(17_130)) == .killRegion(east))
+        telling.story.note(.regionKilled(east), at: .milliseconds(17_130))
+        #expect(
+            long.step(telling.story, at: .milliseconds(17_230)) == .wait("the switch to west is forced in 0.9 s"))
+        #expect(long.step(telling.story, at: .milliseconds(18_130)) == .switchOver(to: west, .forced))
+        telling.story.note(.switching(to: west, .forced), at: .milliseconds(18_130))
+        telling.story.note(.notSwitched, at: .milliseconds(18_200))
+        #expect(long.step(telling.story, at: .milliseconds(19_200)) == .switchOver(to: west, .forced))
+        telling.story.note(.switching(to: west, .forced), at: .milliseconds(19_200))
+        telling.story.note(.switched, at: .seconds(20))
+        #expect(
+            long.step(telling.story, at: .seconds(20)) == .wait("all of east is started again in 4.0 s"))
+        #expect(long.step(telling.story, at: .seconds(24)) == .start(peer: 1))
+        for peer in 1...3 { telling.story.note(.started(.prodha(peer), pid: 5000), at: .seconds(24)) }
+        #expect(
+            long.step(telling.story, at: .seconds(24))
+                == .wait("east hears that it is no longer the active region"))
+        #expect(
+            long.step(telling.story, at: .seconds(44)) == .giveUp("east is back and does not give way"))
+        let gaveWay = RegionReport(epoch: 2, standing: .standby, isSuperseded: true)
+        for peer in 1...3 { telling.answer(peer, role: .follower, region: gaveWay, at: .seconds(25)) }
+        #expect(long.step(telling.story, at: .seconds(25)) == .askForLoss(east))
+    }
+
+    @Test func aSwitchThatIsRefusedAgainAndAgainEndsIt() {
+        var telling = Telling.afterTakeover()
+        telling.story.note(.started(.prodha(2), pid: 5002), at: .milliseconds(16_400))
+        telling.answer(2, role: .follower, term: 3, at: .milliseconds(17_000))
+        for _ in 1...DemoScript.mostFailures {
+            telling.story.note(.switching(to: DemoRegion.pair[1], .planned), at: .seconds(18))
+            telling.story.note(.notSwitched, at: .seconds(18))
+        }
+        #expect(script.step(telling.story, at: .seconds(19)) == .giveUp("the switch to west is refused"))
+    }
+
+    @Test func onceIsOverWhenAllWasShown() {
+        var telling = Telling()
+        telling.startAll()
+        telling.commit(slots: 2...17, by: 2, term: 2)
+        let once = DemoScript(killEvery: .seconds(8), duration: nil, isOnce: true)
+        for act in DemoScript.acts {
+            #expect(once.step(telling.story, at: .seconds(9)) != .finish, "\(act)")
+            telling.story.note(.switching(to: DemoRegion.pair[1], .planned), at: .seconds(8))
+            telling.story.note(.switched, at: .seconds(9))
+        }
+        #expect(once.step(telling.story, at: .seconds(9)) == .finish)
+        telling.story.note(.ended(.prodha(3), .signaled(SIGKILL)), at: .seconds(9))
+        #expect(once.step(telling.story, at: .seconds(10)) != .finish, "a peer is down")
     }
 
     @Test func withoutKillsItJustGoesOn() {
