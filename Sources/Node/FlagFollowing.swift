@@ -54,6 +54,7 @@ extension Node {
             return
         }
         flagObjection = nil
+        if change.activity == .active { change.epoch = replica.regions.epochOfActivation(replica.state.region) }
         let editors = flags.editors(of: change, me: settings.raft.id).map(\.description)
         change.act = OperatorAct(
             operation: "files-\(change.epoch)", who: "configuration files",

@@ -42,6 +42,9 @@ extension NodeAPI {
         change(request, caller) { api, body, change, act throws(Objection) in
             let isForced = body.force ?? false
             change.activity = .active
+            if body.epoch == nil {
+                change.epoch = api.node.replica.regions.epochOfActivation(api.node.replica.state.region)
+            }
             // A step of a switch comes after the other region has stopped: what was heard of that may be a second old.
             if body.switch == nil, !isForced, let refusal = api.node.objectionToActivation() {
                 throw .refused(refusal.kind, refusal.why)

@@ -157,6 +157,13 @@ public struct RegionWatch: Sendable {
             .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
     }
 
+    /// The epoch with which this region becomes active where nobody names one: above every epoch that is known, for with a lower one
+    /// it would give way at once.
+    public func epochOfActivation(_ region: RegionState) -> UInt64 {
+        let known = heard.values.map(\.report.epoch).reduce(region.epoch, max)
+        return known < .max ? known + 1 : known
+    }
+
     /// The last block of the region that was active after this one, from which this one has to go on; nil: its own head stands.
     public func blockToGoOnFrom(_ state: GroupState) -> BlockID? {
         let later = heard.values.map(\.report).filter { $0.activatedEpoch > state.region.activatedEpoch }

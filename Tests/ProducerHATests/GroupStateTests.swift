@@ -71,6 +71,23 @@ import Testing
         #expect(goesOn(from: above, activated: 2) == nil, "this region went on without it")
     }
 
+    @Test func aRegionBecomesActiveWithAnEpochAboveAllThatAreKnown() throws {
+        let group = Group()
+        try group.found()
+        #expect(group.change(expects: 0, epoch: 3, .standby) == .accepted)
+        func epoch(heard: UInt64) -> UInt64 {
+            var watch = RegionWatch(others: ["west"])
+            let report = RegionReport(
+                name: "west", epoch: heard, activity: .standby, activatedEpoch: 1, isCurrent: true)
+            watch.hear(report, at: Instant(nanoseconds: 1))
+            return watch.epochOfActivation(group.state.region)
+        }
+        #expect(RegionWatch().epochOfActivation(group.state.region) == 4)
+        #expect(epoch(heard: 2) == 4)
+        #expect(epoch(heard: 1_000_001) == 1_000_002)
+        #expect(epoch(heard: .max) == .max)
+    }
+
     @Test func severalProducersBlocksRise() throws {
         let group = Group()
         try group.found(.several)
