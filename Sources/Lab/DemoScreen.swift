@@ -57,8 +57,9 @@ struct DemoScreen: Sendable {
         let interval = Duration.milliseconds(story.grid.intervalMS).text(decimals: 1)
         var line = ScreenLine("prodha demo", .strong)
         let text =
-            "  \(story.size)" + (story.hasNodeos ? " with a nodeos each" : "") + ", quorum \(story.quorum)"
-            + (story.hasNodeos ? "" : ", a block every \(interval)")
+            story.hasNodeos
+            ? "  \(story.size) with a nodeos each, quorum \(story.quorum)"
+            : "  \(story.size), a block every \(interval)"
         let right = "\(now.text(decimals: 1))   ^C ends it"
         line.add(text + right.right(Self.width - "prodha demo".count - text.count), .faint)
         return line
@@ -106,22 +107,21 @@ struct DemoScreen: Sendable {
                 "No block is committed for \(gap.text(decimals: 1)): no running peer may produce.", .bad)
         }
         guard let leader = story.leader else { return ScreenLine() }
-        let others = down.isEmpty ? "" : " (\(named(down)) \(down.count == 1 ? "is" : "are") down)"
+        let lost = story.regions.first { $0.peers == down }?.name
+        let who = lost ?? named(down)
+        let others = down.isEmpty ? "" : " (\(who) \(lost != nil || down.count == 1 ? "is" : "are") down)"
         return ScreenLine(
-            "Peer \(leader)\(ofRegion) leads and produces\(others): \(count(story.blocks, "block")) "
-                + "on at least \(story.quorum) disks.", .strong)
+            "Peer \(leader)\(ofRegion.isEmpty ? " leads and" : ofRegion) produces\(others): "
+                + "\(count(story.blocks, "block")) on at least \(story.quorum) disks.", .strong)
     }
 
     /// Of a region: how it stands. The columns are those of its peers.
     private func header(_ region: DemoRegion, _ story: DemoStory) -> ScreenLine {
         let report = story.report(of: region)
-        let standing = report.map { report in
-            let words = ", \(report.standing?.rawValue ?? "unknown"), epoch \(report.epoch)"
-            return words
-        }
-        var line = ScreenLine(region.name, region == story.active ? .strong : .plain)
-        let words = (standing ?? "").left(36 - region.name.count)
-        line.add(words, region == story.active ? .strong : .plain)
+        let look: Span.Look = region == story.active ? .strong : .plain
+        var line = ScreenLine(region.name, look)
+        let words = report.map { ", \($0.standing?.rawValue ?? "unknown"), epoch \($0.epoch)" } ?? ""
+        line.add(words.left(36 - region.name.count), look)
         line.add(Self.columns, .faint)
         return line
     }
@@ -198,7 +198,7 @@ struct DemoScreen: Sendable {
         title.add(
             story.hasNodeos
                 ? ": per slot, who made the block the outside node has; '.' none, "
-                : ": per slot, who led when its block was committed; '.' no block, ", .faint)
+                : ": per slot, who led at its block; '.' no block, ", .faint)
         title.add(String(glyphs.kill), .bad)
         title.add(" kill", .faint)
         if !story.hasNodeos { title.add(", \(glyphs.turn) switch", .faint) }
@@ -225,9 +225,7 @@ struct DemoScreen: Sendable {
             return ScreenLine("switches: none yet", .faint)
         }
         var line = ScreenLine("switches: ", .faint)
-        let before = story.switches.dropLast().suffix(2).map { $0.gap.text(decimals: 1) }
         line.add("\(last.kind.rawValue), \(last.words)", .strong)
-        if !before.isEmpty { line.add("; before \(before.joined(separator: ", "))") }
         return line
     }
 

@@ -45,6 +45,8 @@ actor DemoStage {
     private var lastBlock: BlockID?
     /// What regions told as lost.
     private var told: Set<BlockID> = []
+    /// The epoch in which each was asked for them.
+    private var lossesOf: [String: UInt64] = [:]
     private var promises = TransactionFlow.Promises()
     private var witness: Witness?
     private var next = "the peers are started"
@@ -180,13 +182,24 @@ actor DemoStage {
             }
             try? await Task.sleep(for: Self.lookEvery)
         }
-        await askAllForLoss()
+        await learnLosses()
     }
 
-    /// Somebody else may have forced a switch.
-    private func askAllForLoss() async {
-        for region in place.regions where story.report(of: region)?.isSuperseded == true {
-            told.formUnion(await loss(of: region) ?? [])
+    private func learnAllLosses() async {
+        while !Task.isCancelled {
+            await learnLosses()
+            try? await Task.sleep(for: Self.askEvery)
+        }
+    }
+
+    /// Somebody else may have forced a switch. A region forgets what it lost when it is active again.
+    private func learnLosses() async {
+        for region in place.regions {
+            guard let report = story.report(of: region), report.isSuperseded, lossesOf[region.name] != report.epoch,
+                let blocks = await loss(of: region)
+            else { continue }
+            lossesOf[region.name] = report.epoch
+            told.formUnion(blocks)
         }
     }
 
@@ -369,6 +382,7 @@ actor DemoStage {
 
     private func startBackground() -> [Task<Void, Never>] {
         var tasks = place.peers.map { peer in Task { await ask(peer) } }
+        if place.regions.count > 1 { tasks.append(Task { await learnAllLosses() }) }
         if terminal.isLive { tasks.append(Task { await repaint() }) }
         return tasks
     }

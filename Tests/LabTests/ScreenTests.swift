@@ -21,8 +21,8 @@ struct ScreenTests {
         telling.answer(3, role: .follower, term: 3, at: .milliseconds(13_290))
         #expect(
             text(telling.story, next: "peer 2 is started again in 3.1 s", at: .milliseconds(13_300)) == [
-                "prodha demo  2 regions of 3 peers, quorum 2, a block every 0.5 s  13.3 s   ^C ends it",
-                "Peer 1 of east leads and produces (peer 2 is down): 24 blocks on at least 2 disks.",
+                "prodha demo  2 regions of 3 peers, a block every 0.5 s      13.3 s   ^C ends it",
+                "Peer 1 of east produces (peer 2 is down): 24 blocks on at least 2 disks.",
                 "",
                 "east, active, epoch 1               lease                head  produces",
                 "   1  pid 4001     leader        3  #########- 622 ms      25  yes",
@@ -33,7 +33,7 @@ struct ScreenTests {
                 "   5  pid 4005     no answer for 12.8 s",
                 "   6  pid 4006     no answer for 12.8 s",
                 "",
-                "chain: per slot, who led when its block was committed; '.' none, x kill, > switch",
+                "chain: per slot, who led at its block; '.' no block, x kill, > switch",
                 "                                       22222222222222222222222.1  block 25",
                 "                                                             x",
                 "",
@@ -57,7 +57,7 @@ struct ScreenTests {
         telling.commit(slots: 2...24, by: 2, term: 2)
         #expect(
             screen.headline(telling.story, at: .milliseconds(12_300)).description
-                == "Peer 2 of east leads and produces: 23 blocks on at least 2 disks.")
+                == "Peer 2 of east produces: 23 blocks on at least 2 disks.")
         telling.story.note(.killed(peer: 2), at: .milliseconds(12_400))
         #expect(
             screen.headline(telling.story, at: .milliseconds(12_710)).description
@@ -90,7 +90,7 @@ struct ScreenTests {
         telling.commit(slot: 27, by: 5, term: 1)
         telling.story.note(.switched, at: .milliseconds(14_000))
         let lines = text(telling.story, at: .milliseconds(14_000))
-        #expect(lines[1] == "Peer 5 of west leads and produces (peer 2 is down): 25 blocks on at least 2 disks.")
+        #expect(lines[1] == "Peer 5 of west produces (peer 2 is down): 25 blocks on at least 2 disks.")
         #expect(lines[13] == "                                      22222222222222222222222.15   block 26")
         #expect(lines[14] == "                                                            x >")
         #expect(lines[16] == "switches: planned, east to west: gap 0.3 s, slots missed 0, lost 0")
