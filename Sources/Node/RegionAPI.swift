@@ -100,6 +100,10 @@ extension NodeAPI {
         guard region.epoch > 0 else {
             return answer(.error(.busy, message: "the group has not begun yet", details: leader))
         }
+        // Until it has the lease an earlier leader may still produce, whatever the log says.
+        guard case .held = node.replica.raft.lease(at: Clock.now()) else {
+            return answer(.error(.busy, message: "this peer does not hold the lease yet", details: leader))
+        }
         let epoch = body.epoch ?? region.epoch + 1
         guard epoch > region.epoch else {
             return malformed("epoch is not above \(region.epoch), which stands")

@@ -61,12 +61,11 @@ extension Acceptance {
                 try await regions.underLoad { load in
                     for round in 0..<(4 * rounds) {
                         let file = regions.east.peers[0].configurationFile.path
-                        let isWest = try await regions.producers().contains { peer in
-                            regions.west.peers.contains { $0 === peer }
-                        }
+                        let producers = try await regions.producers()
+                        let isWest = producers.contains { peer in regions.west.peers.contains { $0 === peer } }
                         let target = isWest ? "east" : "west"
                         let output = regions.east.directory.appending(path: "killed.txt")
-                        let child = try ChildProcess.start(
+                        let child = try await ChildProcess.start(
                             [
                                 try Program.path(), "failover", "--region", target, "--confirm", target, "--config",
                                 file,
@@ -81,7 +80,8 @@ extension Acceptance {
                         try await load.advances(by: 2)
                         for peer in regions.peers {
                             try await eventually("no switch is open") {
-                                try await peer.status()["production.switch"] == .null
+                                let status = try await peer.status()
+                                return status["production.switch"] == .null
                             }
                         }
                     }

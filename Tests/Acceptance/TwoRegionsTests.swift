@@ -155,8 +155,11 @@ extension Acceptance {
                     try await post(regions.east, "activate", ["base": .string(blocks[2].hex)]).status == 200)
                 try await regions.east.commit(try chain.next(2))
                 // A rebase is an operator's word that the group's blocks are not the chain's.
-                let rebased = try await post(regions.east, "rebase", ["base": .string(blocks[1].hex)]).document()
-                try #require(rebased["head.block_id"]?.string == blocks[1].id)
+                let far = try chain.next(3)
+                try await regions.east.submit(far[2]).error(409, "unlinkable")
+                let rebased = try await post(regions.east, "rebase", ["base": .string(far[1].hex)]).document()
+                try #require(rebased["head.block_id"]?.string == far[1].id)
+                try await regions.east.commit([far[2]])
             }
         }
 
