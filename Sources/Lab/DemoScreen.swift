@@ -5,7 +5,7 @@ import API
 struct DemoScreen: Sendable {
     static let width = 79
     static let slots = 58
-    static let events = 5
+    static func events(_ story: DemoStory) -> Int { story.hasNodeos ? 5 : 4 }
     private static let barCells = 10
     private static let columns = "lease                head  produces"
     /// After so long without an answer a peer's last words count no more.
@@ -33,8 +33,8 @@ struct DemoScreen: Sendable {
         lines.append(gaps(story, at: now))
         if !story.hasNodeos { lines.append(switches(story)) }
         lines.append(ScreenLine())
-        let events = story.journal.suffix(Self.events).map(event)
-        lines += events + Array(repeating: ScreenLine(), count: Self.events - events.count)
+        let events = story.journal.suffix(Self.events(story)).map(event)
+        lines += events + Array(repeating: ScreenLine(), count: Self.events(story) - events.count)
         if story.hasNodeos { lines.append(ScreenLine()) }
         lines.append(ScreenLine("next: \(next)", .faint))
         return lines

@@ -36,14 +36,13 @@ struct ScreenTests {
                 "chain: per slot, who led at its block; '.' no block, x kill, > switch",
                 "                                       22222222222222222222222.1  block 25",
                 "                                                             x",
-                "",
                 "gaps: last 1.19 s, median 1.19 s, longest 1.19 s; 1 kill, 1 slot missed",
                 "switches: none yet",
                 "",
                 "    1.0 s  peer 2 leads term 2 and holds the lease: block 2 is committed",
                 "   12.4 s  killed peer 2, the leader",
                 "   13.2 s  peer 1 leads term 3 and holds the lease: no block for 1.19 s",
-                "", "",
+                "",
                 "next: peer 2 is started again in 3.1 s",
             ])
     }
@@ -91,8 +90,8 @@ struct ScreenTests {
         telling.story.note(.switched, at: .milliseconds(14_000))
         let lines = text(telling.story, at: .milliseconds(14_000))
         #expect(lines[1] == "Peer 5 of west produces (peer 2 is down): 25 blocks on at least 2 disks.")
-        #expect(lines[13] == "                                      22222222222222222222222.15   block 26")
-        #expect(lines[14] == "                                                            x >")
+        #expect(lines[13] == "                                     22222222222222222222222.15   block 26")
+        #expect(lines[14] == "                                                           x  >")
         #expect(lines[16] == "switches: planned, east to west: gap 0.3 s, slots missed 0, lost 0")
         telling.story.note(.regionKilled(DemoRegion.pair[1]), at: .milliseconds(14_100))
         #expect(
