@@ -54,13 +54,13 @@ struct DemoSummary: Sendable {
         let forks = verdict.heightsWithTwoIDs
         row(
             "heights with two ids",
-            "\(forks.count) of \(verdict.heights), in the logs of \(named(verdict.peersRead))"
-                + (verdict.told > 0 ? "; \(verdict.told) told as lost" : "") + examples(forks),
+            "\(forks.count) of \(verdict.heights), in the logs of \(named(verdict.peersRead))" + examples(forks),
             forks.isEmpty ? .good : .bad)
         if let nodeos = verdict.nodeos { add(nodeos, row) }
         row(
             "acknowledged, lost", "\(verdict.missing.count)" + examples(verdict.missing),
             verdict.missing.isEmpty ? .good : .bad)
+        if verdict.told > 0 { row("told as lost", count(verdict.told, "block")) }
         if !verdict.unchained.isEmpty {
             row("not in the chain", "\(verdict.unchained.count) acknowledged" + examples(verdict.unchained), .bad)
         }

@@ -173,7 +173,7 @@ struct ScreenTests {
         verdict.told = 2
         let told = DemoSummary(story: telling.story, verdict: verdict, keptIn: nil, took: .seconds(14))
         #expect(told.isGood)
-        #expect(told.lines.contains { $0.description.hasSuffix("peers 1, 2 and 3; 2 told as lost") })
+        #expect(told.lines.contains { $0.description.hasSuffix("told as lost           2 blocks") })
         verdict.unchained = [9]
         #expect(!DemoSummary(story: telling.story, verdict: verdict, keptIn: nil, took: .seconds(14)).isGood)
         verdict.unchained = []
