@@ -74,14 +74,14 @@ extension TwoRegions {
         guard replica.hasCaughtUp else { return .refused("term_not_applied") }
         let state = replica.state.region
         let act = act(request.operation, world)
-        let isEarlier = replica.state.history.item(of: act.operation) != nil
         // What the daemon looks at first the group has to look at, too: another leader may have come between.
         let isHasty = random.chance(1, in: 4)
+        let isEarlier = !isHasty && replica.state.history.item(of: act.operation) != nil
         let change: ProducerHA.Change
         switch request.change {
         case .begin(let papers):
             if state.openSwitch?.id == papers.id { return .unchanged }
-            if isEarlier { return .done }
+            if replica.state.history.item(of: act.operation) != nil { return .done }
             let own = request.region == papers.from ? papers.fromExpects : papers.toExpects
             guard own == state.epoch else { return .refused("epoch_changed") }
             change = .record(.switchBegins(SwitchNote(papers, act)))
