@@ -739,7 +739,7 @@ _prodha_bundle() {
 
 _prodha_demo() {
     repeating_flags=()
-    non_repeating_flags=(--no-kill --no-color --version -h --help)
+    non_repeating_flags=(--no-kill --once --no-color --version -h --help)
     repeating_options=()
     non_repeating_options=(--nodeos --directory --duration --kill-every --block-interval-ms)
     __prodha_offer_flags_options -1
