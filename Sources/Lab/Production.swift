@@ -120,7 +120,8 @@ struct Production: Sendable {
             if let leader, leader != peer, peers.contains(leader) { target = leader } else { turnAway(from: peer) }
             return .again
         case .regionStandby: return .standby
-        case .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionPaused, .regionUnconfirmed, .regionsInConflict,
+        case .noQuorum, .leaseExpired, .leaseWait, .termNotApplied, .regionPaused, .regionUnconfirmed,
+            .regionsInConflict,
             .overloaded, .notSignedHere:
             return .again
         case .conflictsWithHead, .unlinkable, .stale:

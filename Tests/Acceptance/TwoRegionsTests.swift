@@ -236,7 +236,8 @@ extension Acceptance {
                 try await regions.east.submit(try chain.candidate()).error(409, "region_standby")
                 var other = try Chain(after: (shared[2].number, shared[2].id))
                 try await regions.west.commit(try other.next(2))
-                try #require(try await regions.producers().allSatisfy { peer in regions.west.peers.contains { $0 === peer } })
+                try #require(
+                    try await regions.producers().allSatisfy { peer in regions.west.peers.contains { $0 === peer } })
             }
         }
 
