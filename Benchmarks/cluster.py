@@ -39,7 +39,7 @@ class Block:
 class Group:
     """`count` peers, each a process with a directory of its own."""
 
-    def __init__(self, prodha, count=3, quorum=None, settings=None):
+    def __init__(self, prodha, count=3, quorum=None, settings=None, start=True):
         self.prodha = prodha
         self.directory = tempfile.mkdtemp(prefix='prodha-bench-')
         sockets = [socket.socket() for _ in range(2 * count)]
@@ -55,9 +55,13 @@ class Group:
             'peers': [{'id': i, 'address': f'127.0.0.1:{ports[2 * i - 2]}', 'api': f'127.0.0.1:{self.api[i]}'}
                       for i in self.ids], **(settings or {})}
         self.file = os.path.join(self.directory, 'group.json')
+        self.processes = {}
+        if start:
+            self.start_all()
+
+    def start_all(self):
         with open(self.file, 'w') as out:
             json.dump(self.configuration, out)
-        self.processes = {}
         for i in self.ids:
             self.start(i)
 
