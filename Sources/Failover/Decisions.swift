@@ -24,6 +24,10 @@ extension RegionSwitch {
             }
         }
         if let to, to.activatedEpoch > papers.toExpects, to.standing == .active {
+            // By another switch than this one, which stands in no log.
+            if wasOpen.isEmpty, !isOpen(to) {
+                return isBegun ? overtaken() : .end(.refused(why: "\(to.sentence): somebody else has switched"))
+            }
             if !isOver { (goal, isOver, phaseSince) = (.forward, true, nil) }
             return settle(to)
         }
