@@ -24,6 +24,19 @@ extension Node {
             "prodha_in_maintenance", "1 when this peer takes no leadership while another one can.",
             replica.isInMaintenance(raft.id) ? 1 : 0)
         page.gauge("prodha_region_epoch", "The epoch of the region's state.", Double(region.epoch))
+        page.gauge(
+            "prodha_region_activated_epoch", "The epoch at which the region became active last; 0 if it never was.",
+            Double(region.activatedEpoch))
+        page.gauge(
+            "prodha_region_switch_open", "1 while a switch between regions has begun and not ended.",
+            region.openSwitch == nil ? 0 : 1)
+        page.gauge(
+            "prodha_regions_in_conflict", "1 while this region is active and another one became so later, or as late.",
+            replica.regions.isContested(region) ? 1 : 0)
+        page.gauge(
+            "prodha_regions_heard", "Other regions that said how they stand within the last three seconds.",
+            Double(regionsHeard(at: now)))
+        page.gauge("prodha_regions_configured", "Other regions.", Double(replica.regions.others.count))
         page.gauge("prodha_raft_term", "The current term.", Double(raft.term))
         page.gauge("prodha_raft_commit_index", "The index of the last committed entry.", Double(raft.commitIndex))
         page.gauge("prodha_raft_last_index", "The index of the last entry.", Double(raft.lastIndex))

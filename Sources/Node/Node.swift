@@ -37,6 +37,8 @@ final class Node {
     var wrongTokens = WrongTokens()
     private(set) lazy var transactions = TransactionService(self)
     var flags: FlagEdits
+    /// Told as an alarm.
+    var isInConflict = false
     /// Why an edited flag was not followed, last.
     var flagObjection: ErrorKind?
     /// The flag of the file, not taken in yet.
@@ -184,6 +186,7 @@ final class Node {
     func hear(_ report: RegionReport) {
         let before = replica.regions.heard[report.name]?.report
         perform { $0.hear(report, at: $1) }
+        tellConflict()
         guard let now = replica.regions.heard[report.name]?.report, now.epoch != before?.epoch else { return }
         let words = "region \(now.name) is \(now.activity)"
         logger.notice("\(words)", metadata: ["epoch": "\(now.epoch)"])
@@ -424,6 +427,7 @@ final class Node {
         links?.flush()
         takeInFlag()
         followEditedFlags()
+        tellConflict()
         for warning in certificates.warnings(atUnixSeconds: Clock.unixMilliseconds() / 1000) {
             logger.warning("\(warning)")
         }

@@ -228,6 +228,23 @@ extension Node {
         }
     }
 
+    func regionsHeard(at now: Instant) -> Int {
+        replica.regions.heard.values.count { $0.currentAt.map { now - $0 <= Self.reportAge } ?? false }
+    }
+
+    /// Two regions are active: told when it begins and when it is over.
+    func tellConflict() {
+        let isContested = replica.regions.isContested(replica.state.region)
+        guard isContested != isInConflict else { return }
+        isInConflict = isContested
+        let words =
+            isContested
+            ? "ALARM: another region is active too; this one stops"
+            : "no other region is active any more, or this one is not"
+        logger.log(level: isContested ? .critical : .notice, "\(words)")
+        events.emit(.region, words, ["conflict": .bool(isContested)])
+    }
+
     var otherRegionDocuments: [StatusDocument.OtherRegion] {
         let now = Clock.now()
         return replica.regions.others.map { name in

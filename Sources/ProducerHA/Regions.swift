@@ -172,6 +172,11 @@ public struct RegionWatch: Sendable {
         return head
     }
 
+    /// The region is active and may not be: another one is right, or nobody knows which is.
+    public func isContested(_ region: RegionState) -> Bool {
+        region.activity == .active && obstacleOfReports(region) != nil
+    }
+
     /// Another region became active with the same epoch, and neither is right.
     func isInConflict(_ region: RegionState) -> Bool {
         heard.values.contains {

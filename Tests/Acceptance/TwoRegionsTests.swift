@@ -251,8 +251,15 @@ extension Acceptance {
                         try await leader.canProduce()["reason"]?.string == "regions_in_conflict"
                     }
                 }
+                let leader = try await regions.east.leader()
+                try await leader.says("ALARM: another region is active too")
+                func metrics() async throws -> String { try await leader.get("/metrics").text }
+                try #require(try await metrics().contains(/prodha_regions_in_conflict\{[^}]*\} 1\n/))
+                try #require(try await metrics().contains(/prodha_regions_heard\{[^}]*\} 1\n/))
                 try #require(try await post(regions.west, "deactivate", [:]).status == 200)
                 var chain = try Chain()
+                try await leader.says("no other region is active any more")
+                try #require(try await metrics().contains(/prodha_regions_in_conflict\{[^}]*\} 0\n/))
                 try await eventually("east goes on") {
                     try await regions.east.leader().canProduce()["can_produce"]?.bool == true
                 }
