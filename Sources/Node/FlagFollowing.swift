@@ -43,9 +43,15 @@ extension Node {
     }
 
     func followEditedFlags() {
-        guard replica.raft.role == .leader, !replica.isShuttingDown else { return }
-        guard var change = flags.change(of: replica.state.region, quorum: settings.raft.quorum) else { return }
+        // Until it has the lease an earlier leader may still produce, whatever the log says.
+        guard replica.raft.role == .leader, !replica.isShuttingDown, case .held = replica.raft.lease(at: Clock.now())
+        else { return }
+        guard var change = flags.change(of: replica.state.region, quorum: settings.raft.quorum) else {
+            attachment?.withdrawActivationByFiles()
+            return
+        }
         if change.activity == .active, let objection = objectionToActivation() {
+            attachment?.withdrawActivationByFiles()
             if flagObjection != objection.kind {
                 flagObjection = objection.kind
                 logger.error(

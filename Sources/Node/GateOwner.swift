@@ -30,6 +30,8 @@ extension NodeosAttachment: P2PGateOwner {
     /// What the log says about a height, from memory.
     private func height(_ number: UInt32) -> P2PHeight {
         guard let head = node.replica.state.head?.block, number <= head.number else { return .aboveTheHead }
+        // What this region has may not be the chain's since another one went on without it.
+        if node.replica.state.region.superseded != nil { return .belowTheLog }
         if number == head.number { return .committed(head.id) }
         return committedIDs[number].map { .committed($0) } ?? .belowTheLog
     }

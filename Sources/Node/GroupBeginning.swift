@@ -26,7 +26,8 @@ extension NodeosAttachment {
         }
         end(.refused(.busy))
         let new = Activation(
-            change: change, isForced: isForced, promise: node.eventLoop.makePromise(of: ChangeAnswer.self))
+            change: change, isForced: isForced, isByFiles: limit == nil,
+            promise: node.eventLoop.makePromise(of: ChangeAnswer.self))
         activation = new
         foundGroup(Clock.now())
         guard let limit else { return new.promise.futureResult }
@@ -36,6 +37,9 @@ extension NodeosAttachment {
         new.promise.futureResult.whenComplete { _ in timer.cancel() }
         return new.promise.futureResult
     }
+
+    /// The files do not ask for it any more, or must not be followed now.
+    func withdrawActivationByFiles() { if activation?.isByFiles == true { end(.refused(.busy)) } }
 
     private func end(_ answer: ChangeAnswer) {
         let ended = activation
@@ -97,6 +101,8 @@ extension NodeosAttachment {
                 if node.replica.need == .base {
                     node.found(.init(chainID: chainID, base: block.bytes))
                 } else if let begun = activation {
+                    // Much may have happened since it was asked for.
+                    guard begun.isForced || node.objectionToActivation() == nil else { return end(.refused(.busy)) }
                     activation = nil
                     var change = begun.change
                     change.base = block.bytes
@@ -114,6 +120,7 @@ extension NodeosAttachment {
 struct Activation {
     var change: RegionChange
     var isForced: Bool
+    var isByFiles: Bool
     var promise: EventLoopPromise<ChangeAnswer>
 }
 

@@ -174,7 +174,9 @@ final class NodeosAttachment {
         case .leaseExpired: new.mayProduce = orders.mayProduce
         default: break
         }
-        new.committed = node.replica.state.head.map { .init($0.block) }
+        // The last blocks of a region that was overtaken are not the chain's.
+        new.committed =
+            node.replica.state.region.superseded == nil ? node.replica.state.head.map { .init($0.block) } : nil
         new.chainID = node.replica.state.chainID
         let region = node.replica.state.region
         new.isStandby = region.epoch > 0 && region.activity == .standby

@@ -15,14 +15,37 @@ extension NodeAPI {
         let api = self
         // The peers of other regions ask once a second, and have no token of this one.
         router.on([.GET, .POST], "/v1/prodha/region", guarded(.nothing) { _ in api.answer(api.regionReport()) })
+        // What it tells is on its way to everybody.
+        router.on([.GET], "/v1/prodha/region/head", guarded(.nothing, api.lateBlock))
         router.on([.GET, .POST], "/v1/prodha/loss", guarded(.reading) { _ in api.node.loss().map { .document($0) } })
     }
 
     private func regionReport() -> Response {
-        guard let report = node.regionReportDocument() else {
+        guard var report = node.regionReportDocument() else {
             return .error(.busy, message: "the group has not begun yet")
         }
+        // Who did it, from where and why is for those who may read.
+        report.switch?.act.who = ""
+        report.switch?.act.from = ""
+        report.switch?.act.reason = ""
         return .document(report)
+    }
+
+    /// How far below the head a block may be for other regions to fetch it.
+    private static let lateBlocks: UInt32 = 100
+
+    private func lateBlock(_ request: Request) -> EventLoopFuture<Response> {
+        guard let id = request.query["id"].flatMap({ BlockID(hex: $0) }) else {
+            return malformed("give id=, 64 hex digits")
+        }
+        let head = node.replica.state.head?.block.number ?? 0
+        guard id.blockNumber <= head, head - id.blockNumber <= Self.lateBlocks else {
+            return answer(.error(.blockNotFound))
+        }
+        return node.committedBlock(id.blockNumber).map { found in
+            guard let found, found.block.id == id else { return .error(.blockNotFound) }
+            return Response(status: .ok, headers: ["content-type": "application/octet-stream"], body: found.bytes)
+        }
     }
 
     // MARK: - Changes of the region's state
@@ -42,6 +65,7 @@ extension NodeAPI {
         change(request, caller) { api, body, change, act throws(Objection) in
             let isForced = body.force ?? false
             change.activity = .active
+            change.isForced = isForced
             if body.epoch == nil {
                 change.epoch = api.node.replica.regions.epochOfActivation(api.node.replica.state.region)
             }
@@ -50,6 +74,14 @@ extension NodeAPI {
                 throw .refused(refusal.kind, refusal.why)
             }
             try api.takeBase(body, into: &change, isForced: isForced)
+            if let base = change.base, !isForced, let attachment = api.node.attachment,
+                let header = try? BlockHeader(parsingPrefixOf: base), !attachment.places.ids.contains(header.id)
+            {
+                throw .refused(
+                    .baseRefused,
+                    "the nodeos of peer \(api.node.settings.raft.id) has not come to block \(header.number), "
+                        + "\(header.id.hex)")
+            }
             // A switch back goes on from the region's own head. Else, beside nodeos, it begins where the chain is.
             if change.base == nil, body.switch == nil || isForced, let attachment = api.node.attachment {
                 return api.answer(to: act, attachment.begin(with: change, isForced: isForced))
@@ -105,8 +137,9 @@ extension NodeAPI {
             return answer(.error(.busy, message: "this peer does not hold the lease yet", details: leader))
         }
         let epoch = body.epoch ?? region.epoch + 1
-        guard epoch > region.epoch else {
-            return malformed("epoch is not above \(region.epoch), which stands")
+        guard epoch > region.epoch, epoch <= RegionState.largestEpoch else {
+            return malformed(
+                "epoch is not above \(region.epoch), which stands, and at most \(RegionState.largestEpoch)")
         }
         var change = RegionChange(
             expects: region.epoch, epoch: epoch, activity: region.activity, isPaused: region.isPaused, act: act,
@@ -128,9 +161,14 @@ extension NodeAPI {
         guard let bytes = try? Hex.decode(hex), bytes.count <= Self.maxBlockBytes else {
             throw .malformed("base is not a block in hex of at most \(Self.maxBlockBytes) bytes")
         }
-        let header: BlockHeader
-        do { header = try SignedBlock(parsing: bytes).header } catch {
+        let block: SignedBlock
+        do { block = try SignedBlock(parsing: bytes) } catch {
             throw .refused(.malformedBlock, "base is no packed block: \(error)")
+        }
+        let header = block.header
+        // The id covers the header alone.
+        guard block.transactionRoot == header.transactionRoot else {
+            throw .refused(.malformedBlock, "the transactions of base are not those of its transaction_mroot")
         }
         if let head = node.replica.state.head?.block, !isForced,
             header.number < head.number || header.number == head.number && header.id != head.id
@@ -229,8 +267,9 @@ extension Node {
 
     // MARK: - What was lost
 
-    /// Blocks that one answer tells.
+    /// Blocks that one answer tells, and transactions.
     static let mostLostBlocks = 1000
+    static let mostLostTransactions = 20_000
 
     /// The blocks that this region committed above the block that another one went on from.
     func loss() -> EventLoopFuture<LossDocument> {
@@ -257,26 +296,35 @@ extension Node {
     }
 
     private func addLost(
-        _ number: UInt32, through last: UInt32, to document: LossDocument
+        _ first: UInt32, through last: UInt32, to document: LossDocument
     ) -> EventLoopFuture<LossDocument> {
-        guard number <= last, document.blocks.count < Self.mostLostBlocks else {
-            var document = document
+        var document = document
+        var number = first
+        // Heights that the log has no more; of several producers others are not the group's.
+        while number <= last, replica.state.head?.block.number != number, replica.blocks.index(ofHeight: number) == nil
+        {
+            if settings.replica.producers == .sole { document.truncated = true }
+            number += 1
+        }
+        let transactions = document.blocks.reduce(0) { $0 + $1.transactions.count }
+        guard number <= last, document.blocks.count < Self.mostLostBlocks, transactions < Self.mostLostTransactions
+        else {
             document.truncated = document.truncated || number <= last
             return eventLoop.makeSucceededFuture(document)
         }
         let node = NIOLoopBound(self, eventLoop: eventLoop)
-        return committedBlock(number).flatMap { found in
+        return committedBlock(number).flatMap { [document, number] found in
             var document = document
             if let found, let block = CommittedBlock(packed: found.bytes) {
                 document.blocks.append(
                     .init(
                         blockNum: number, blockID: found.block.id.hex,
                         transactions: block.receipts.map(\.id.description)))
-            } else if node.value.settings.replica.producers == .sole {
-                // Of several producers other heights are not the group's.
+            } else {
                 document.truncated = true
             }
-            return node.value.addLost(number + 1, through: last, to: document)
+            let next = document
+            return node.value.eventLoop.flatSubmit { node.value.addLost(number + 1, through: last, to: next) }
         }
     }
 }

@@ -128,15 +128,16 @@ final class RegionBeacon {
         guard node.attachment == nil, node.replica.state.region.activity == .standby, let head = report.head,
             heads[report.name]?.id.blockNumber ?? 0 < head.blockNumber, fetching.insert(report.name).inserted
         else { return }
-        let path = "/v1/prodha/block?id=\(head.hex)"
+        let path = "/v1/prodha/region/head?id=\(head.hex)"
         client.send(call(api, path, accept: "application/octet-stream", maxBytes: NodeAPI.maxBlockBytes))
             .assumeIsolated().whenComplete { [weak self] result in
                 guard let self else { return }
                 fetching.remove(report.name)
                 guard let answer = try? result.get(), answer.status == .ok,
                     case let bytes = Array(answer.body.readableBytesView),
-                    let block = try? SignedBlock(parsing: bytes), block.id == head
-                else { return }
+                    let block = try? SignedBlock(parsing: bytes), block.id == head,
+                    block.transactionRoot == block.header.transactionRoot
+                else { return node.logger.info("the last block of region \(report.name) could not be fetched") }
                 heads[report.name] = (head, bytes)
             }
     }
@@ -192,6 +193,13 @@ extension Node {
     /// Why this region should not become active on somebody's word alone.
     func objectionToActivation() -> (kind: ErrorKind, why: String)? {
         let now = Clock.now()
+        // Its steps decide, and what comes in between could make two regions active.
+        if let open = replica.state.region.openSwitch {
+            return (.switchRunning, "the switch \(open.id), \(open.words), has begun and not ended")
+        }
+        if replica.state.region.activity == .activating {
+            return (.switchRunning, "this region has handed over, and the other one may just become active")
+        }
         for name in replica.regions.others {
             let heard = replica.regions.heard[name]
             guard let heard, let at = heard.currentAt, now - at <= Self.reportAge else {
@@ -213,18 +221,27 @@ extension Node {
 
     /// Where no nodeos tells where the chain is: this region's own head, or the last block of the region that was active since. Fails
     /// when that block is not here.
-    func baseWithoutNodeos() -> Result<[UInt8]?, MissingBase> {
-        guard let id = replica.regions.blockToGoOnFrom(replica.state) else { return .success(nil) }
-        guard let bytes = beacon?.block(id) else { return .failure(MissingBase(block: id)) }
-        return .success(bytes)
+    func baseWithoutNodeos() -> Result<[UInt8]?, NoBase> {
+        switch replica.regions.continuation(of: replica.state) {
+        case .ownHead: .success(nil)
+        case .block(let id): beacon?.block(id).map { .success($0) } ?? .failure(.isMissing(id))
+        case .overtaken(let region, let head): .failure(.isOvertaken(by: region, at: head))
+        }
     }
 
-    struct MissingBase: Error, CustomStringConvertible {
-        var block: BlockID
+    enum NoBase: Error, CustomStringConvertible {
+        case isMissing(BlockID)
+        case isOvertaken(by: String, at: BlockID)
 
         var description: String {
-            "another region has come to block \(block.blockNumber), \(block.hex), which this peer has not fetched yet: try "
-                + "again in a second, or name it as base"
+            switch self {
+            case .isMissing(let block):
+                "another region has come to block \(block.blockNumber), \(block.hex), which this peer has not fetched yet: "
+                    + "try again in a second, or name it as base"
+            case .isOvertaken(let region, let head):
+                "region \(region) was active after this one, and ended at block \(head.blockNumber), \(head.hex): what this "
+                    + "region has beyond is not the chain's; force it, and name the block to go on from as base"
+            }
         }
     }
 

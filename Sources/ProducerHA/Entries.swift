@@ -117,11 +117,15 @@ public struct RegionChange: Hashable, Sendable {
     public var renews = false
     /// The region that has gone on without this one.
     public var superseder: RegionReport?
+    /// An operator's word that no other region is active, or that it does not matter.
+    public var isForced = false
 
     public init(
         expects: UInt64, epoch: UInt64, activity: RegionActivity, isPaused: Bool, base: [UInt8]? = nil,
-        act: OperatorAct? = nil, switchID: String? = nil, renews: Bool = false, superseder: RegionReport? = nil
+        act: OperatorAct? = nil, switchID: String? = nil, renews: Bool = false, superseder: RegionReport? = nil,
+        isForced: Bool = false
     ) {
+        self.isForced = isForced
         self.expects = expects
         self.epoch = epoch
         self.activity = activity
@@ -136,7 +140,7 @@ public struct RegionChange: Hashable, Sendable {
     public func encoded() -> [UInt8] {
         var out = Encoder()
         // Version 1 said nothing of operators, version 2 nothing of other regions.
-        let version: UInt8 = switchID != nil || renews || superseder != nil ? 3 : act != nil ? 2 : 1
+        let version: UInt8 = switchID != nil || renews || superseder != nil || isForced ? 3 : act != nil ? 2 : 1
         out.byte(version)
         out.number(expects)
         out.number(epoch)
@@ -146,7 +150,8 @@ public struct RegionChange: Hashable, Sendable {
         if let base { out.bytes(base) }
         if version > 2 {
             out.byte(
-                (act == nil ? 0 : 1) | (switchID == nil ? 0 : 2) | (renews ? 4 : 0) | (superseder == nil ? 0 : 8))
+                (act == nil ? 0 : 1) | (switchID == nil ? 0 : 2) | (renews ? 4 : 0) | (superseder == nil ? 0 : 8)
+                    | (isForced ? 16 : 0))
         }
         if let act { out.act(act) }
         if let switchID { out.text(switchID) }
@@ -166,7 +171,7 @@ public struct RegionChange: Hashable, Sendable {
             guard let bytes = input.bytes() else { return nil }
             base = bytes
         }
-        guard let has = version > 2 ? input.byte() : version - 1, has < 16 else { return nil }
+        guard let has = version > 2 ? input.byte() : version - 1, has < 32 else { return nil }
         if has & 1 != 0 {
             guard let found = input.act() else { return nil }
             act = found
@@ -176,6 +181,7 @@ public struct RegionChange: Hashable, Sendable {
             switchID = id
         }
         renews = has & 4 != 0
+        isForced = has & 16 != 0
         if has & 8 != 0 {
             guard let report = input.report() else { return nil }
             superseder = report

@@ -34,17 +34,22 @@ public struct RegionState: Hashable, Sendable {
     public var isPaused = false
     /// The epoch at which it became active last; 0: it never was. Of two regions that with the higher one is right.
     public var activatedEpoch: UInt64 = 0
-    /// The block that the region went on from, when a change named one.
+    /// The entry by which it became active last; 0: none did.
+    public var activatedAt: LogIndex = 0
+    /// The block that the region went on from when it became active last, or that it was given since.
     public var base: BlockID?
     /// Who paused it; nil while it is not paused, and where nobody knows.
     public var pause: OperatorAct?
-    /// The entry by which an operator, or the files of a quorum, said that no other region is active; 0: none did.
+    /// The entry by which an operator said that no other region is active, or that it does not matter; 0: none did.
     public var confirmedAt: LogIndex = 0
     /// A switch that has begun and not ended.
     public var openSwitch: SwitchNote?
     /// Another region has gone on without this one, which has not been active since.
     public var superseded: Superseded?
     public var lastDrill: Drill?
+
+    /// No epoch is above it, so that the next one always is a number.
+    public static let largestEpoch: UInt64 = 1 << 62
 
     /// How another region overtook this one.
     public struct Superseded: Hashable, Sendable {
@@ -168,6 +173,7 @@ public struct GroupState: Hashable, Sendable {
         guard change.expects == region.epoch, change.epoch > region.epoch else {
             return .refused(.epochChanged(region.epoch))
         }
+        guard change.epoch <= RegionState.largestEpoch else { return .refused(.malformed) }
         let changesHead = change.base.map { $0 != head?.bytes } ?? false
         let isNew = region.epoch == 0
         guard
@@ -182,10 +188,12 @@ public struct GroupState: Hashable, Sendable {
         }
         if change.isPaused != region.isPaused { region.pause = change.isPaused ? change.act : nil }
         if change.activity == .active, region.activity != .active || change.renews {
+            if region.activity != .active, change.base == nil { region.base = head?.block.id }
             region.activatedEpoch = change.epoch
+            region.activatedAt = entry.index
             region.superseded = nil
-            // What a new group begins with by its file is nobody's word on other regions.
-            if !isNew { region.confirmedAt = entry.index }
+            // Files and calls that name no switch are nobody's word on other regions.
+            if change.switchID != nil || change.isForced { region.confirmedAt = entry.index }
         }
         if let superseder = change.superseder {
             region.superseded = .init(by: superseder, head: ownHead, at: change.act?.at ?? 0)
@@ -338,6 +346,7 @@ public struct GroupState: Hashable, Sendable {
 extension Encoder {
     fileprivate mutating func amongOthers(_ region: RegionState) {
         number(region.activatedEpoch)
+        number(region.activatedAt)
         number(region.confirmedAt)
         optional(region.base)
         byte(
@@ -357,9 +366,11 @@ extension Encoder {
 
 extension Decoder {
     fileprivate mutating func readAmongOthers(_ region: inout RegionState) -> Bool {
-        guard let activated = number(), let confirmed = number(), let base = optionalID(), let has = byte(), has < 8
+        guard let activated = number(), let activatedAt = number(), let confirmed = number(), let base = optionalID(),
+            let has = byte(), has < 8
         else { return false }
-        (region.activatedEpoch, region.confirmedAt, region.base) = (activated, confirmed, base.value)
+        (region.activatedEpoch, region.activatedAt) = (activated, activatedAt)
+        (region.confirmedAt, region.base) = (confirmed, base.value)
         if has & 1 != 0 {
             guard let note = note() else { return false }
             region.openSwitch = note

@@ -128,8 +128,10 @@ public struct RegionWatch: Sendable {
 
     /// The term that this peer leads, and since when.
     private var leads: (term: Term, since: Instant)?
-    /// The last of its terms in which it was certain that no other region had gone on.
-    private var confirmedTerm: Term?
+    /// An activation of its own region, and since when it is known to a leader of that term.
+    private var activation: (epoch: UInt64, term: Term, since: Instant)?
+    /// The last of its terms, and the activation, in which it was certain that no other region had gone on.
+    private var confirmed: (term: Term, epoch: UInt64)?
 
     public init(others: [String] = [], returnGate: Duration? = nil) {
         self.others = others
@@ -138,14 +140,22 @@ public struct RegionWatch: Sendable {
 
     /// Takes in what a peer of another region says. Epochs only grow: what has a lower one is old.
     public mutating func hear(_ report: RegionReport, at now: Instant) {
-        guard others.contains(report.name) else { return }
+        guard others.contains(report.name), report.epoch <= RegionState.largestEpoch,
+            report.activatedEpoch <= report.epoch
+        else { return }
         var new = Heard(report: report, at: now, currentAt: report.isCurrent ? now : nil)
         if let known = heard[report.name] {
             if known.report.epoch > report.epoch {
                 heard[report.name]?.at = now
                 return
             }
-            if new.currentAt == nil, known.report.epoch == report.epoch { new.currentAt = known.currentAt }
+            if known.report.epoch == report.epoch {
+                new.currentAt = new.currentAt ?? known.currentAt
+                // One that is behind says so of the head alone.
+                if let head = known.report.head, head.blockNumber > report.head?.blockNumber ?? 0 {
+                    new.report.head = head
+                }
+            }
         }
         heard[report.name] = new
     }
@@ -160,16 +170,23 @@ public struct RegionWatch: Sendable {
     /// The epoch with which this region becomes active where nobody names one: above every epoch that is known, for with a lower one
     /// it would give way at once.
     public func epochOfActivation(_ region: RegionState) -> UInt64 {
-        let known = heard.values.map(\.report.epoch).reduce(region.epoch, max)
-        return known < .max ? known + 1 : known
+        heard.values.map(\.report.epoch).reduce(region.epoch, max) + 1
     }
 
-    /// The last block of the region that was active after this one, from which this one has to go on; nil: its own head stands.
-    public func blockToGoOnFrom(_ state: GroupState) -> BlockID? {
+    /// Where a region goes on that becomes active without being told.
+    public enum Continuation: Hashable, Sendable {
+        case ownHead
+        /// From the last block of the region that was active after this one.
+        case block(BlockID)
+        /// A region that was active after this one has not come as far: what this one has beyond is not the chain's.
+        case overtaken(by: String, at: BlockID)
+    }
+
+    public func continuation(of state: GroupState) -> Continuation {
         let later = heard.values.map(\.report).filter { $0.activatedEpoch > state.region.activatedEpoch }
             .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
-        guard let head = later?.head, head.blockNumber > state.head?.block.number ?? 0 else { return nil }
-        return head
+        guard let later, let head = later.head, head != state.head?.block.id else { return .ownHead }
+        return head.blockNumber > state.head?.block.number ?? 0 ? .block(head) : .overtaken(by: later.name, at: head)
     }
 
     /// The region is active and may not be: another one is right, or nobody knows which is.
@@ -190,19 +207,35 @@ public struct RegionWatch: Sendable {
     func obstacle(_ region: RegionState, term: Term) -> ProductionObstacle? {
         guard !others.isEmpty else { return nil }
         if superseder(of: region) != nil || isInConflict(region) { return .regionsInConflict }
-        return returnGate == nil || confirmedTerm == term ? nil : .regionUnconfirmed
+        return returnGate == nil || isConfirmed(region, term) ? nil : .regionUnconfirmed
     }
 
     /// Looks whether a leader may be certain that no other region has gone on while its own was silent. Once it is, it stays
     /// so for the term: from then on the regions hear each other, or an operator forces the switch.
     mutating func look(_ state: GroupState, term: Term, at now: Instant) {
-        guard !others.isEmpty, let returnGate, confirmedTerm != term, let leads, leads.term == term,
-            state.term == term, state.region.activity == .active, obstacleOfReports(state.region) == nil
+        let region = state.region
+        guard !others.isEmpty, let returnGate, let leads, leads.term == term, state.term == term,
+            region.activity == .active
         else { return }
-        let haveAllAnswered = others.allSatisfy { heard[$0]?.currentAt.map { $0 >= leads.since } ?? false }
+        if activation?.epoch != region.activatedEpoch || activation?.term != term {
+            // One that was there when it began to lead is as old as that.
+            let isOld = activation?.term != term
+            activation = (region.activatedEpoch, term, isOld ? leads.since : now)
+        }
+        guard !isConfirmed(region, term), obstacleOfReports(region) == nil, let since = activation?.since else {
+            return
+        }
+        let haveAllAnswered = others.allSatisfy { heard[$0]?.currentAt.map { $0 >= since } ?? false }
         // A block since then makes an operator's word old.
-        let isConfirmed = state.region.confirmedAt > 0 && state.region.confirmedAt >= state.head?.index ?? 0
-        if haveAllAnswered || isConfirmed || isFresh(state.head, returnGate, at: now) { confirmedTerm = term }
+        let hasWord = region.confirmedAt > 0 && region.confirmedAt >= state.head?.index ?? 0
+        // Only blocks that it made since say that it was right.
+        let isAlive =
+            state.head.map { $0.index > region.activatedAt } ?? false && isFresh(state.head, returnGate, at: now)
+        if haveAllAnswered || hasWord || isAlive { confirmed = (term, region.activatedEpoch) }
+    }
+
+    private func isConfirmed(_ region: RegionState, _ term: Term) -> Bool {
+        confirmed?.term == term && confirmed?.epoch == region.activatedEpoch
     }
 
     private func obstacleOfReports(_ region: RegionState) -> ProductionObstacle? {

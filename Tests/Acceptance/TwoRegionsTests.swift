@@ -60,6 +60,8 @@ extension Acceptance {
                 try await produces(regions.east)
                 try await regions.east.commit(try chain.next(3))
                 try await hears(regions.west, "active")
+                // West does not become active while east is, on anybody's word alone.
+                try await post(regions.west, "activate", [:]).error(409, "other_region_active")
                 let epochs = try await begin(regions, "s1")
 
                 // Another one does not begin beside it, and what is no step of it is not done as one.
@@ -72,9 +74,8 @@ extension Acceptance {
                 try await post(
                     regions.east, "deactivate", ["expects": .int(epochs.east), "switch": "s2"]
                 ).error(409, "no_such_switch")
-                // West does not become active while east is, on anybody's word alone.
-                try await post(regions.west, "activate", ["expects": .int(epochs.west)])
-                    .error(409, "other_region_active")
+                // Nor while a switch is under way, but by its steps.
+                try await post(regions.west, "activate", ["expects": .int(epochs.west)]).error(409, "switch_running")
                 try await post(regions.east, "deactivate", ["expects": .int(epochs.east + 7)])
                     .error(409, "epoch_changed")
 
@@ -153,6 +154,7 @@ extension Acceptance {
                 try await post(regions.east, "activate", ["base": "0011"]).error(400, "malformed_block")
                 try #require(
                     try await post(regions.east, "activate", ["base": .string(blocks[2].hex)]).status == 200)
+                try await produces(regions.east)
                 try await regions.east.commit(try chain.next(2))
                 // A rebase is an operator's word that the group's blocks are not the chain's.
                 let far = try chain.next(3)

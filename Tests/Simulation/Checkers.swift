@@ -287,7 +287,7 @@ struct RegionModel {
             if change.activity == .active, change.renews || activity != .active {
                 activatedEpoch = change.epoch
                 superseder = nil
-                if epoch > 0 { confirmedAt = entry.index }
+                if change.switchID != nil || change.isForced { confirmedAt = entry.index }
             }
             if let report = change.superseder { superseder = report }
             (epoch, activity, isPaused) = (change.epoch, change.activity, change.isPaused)

@@ -258,7 +258,7 @@ extension TwoRegions {
         report.count("rescues")
         changeByHand(right) {
             RegionChange(
-                expects: $0.epoch, epoch: epoch, activity: .active, isPaused: false, renews: true)
+                expects: $0.epoch, epoch: epoch, activity: .active, isPaused: false, renews: true, isForced: true)
         }
     }
 

@@ -108,7 +108,7 @@ extension TwoRegions {
             if !isHasty, let refusal = refusal(papers, expects, epoch, state) { return refusal }
             var activation = RegionChange(
                 expects: expects, epoch: epoch, activity: .active, isPaused: state.isPaused, act: act,
-                switchID: papers, renews: true)
+                switchID: papers, renews: true, isForced: force)
             if let base {
                 guard let bytes = checkers.bytes[base.id] else { return .refused("malformed: no such base") }
                 if let head = replica.state.head?.block, !force,
