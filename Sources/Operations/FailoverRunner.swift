@@ -383,36 +383,61 @@ public final class FailoverRunner {
 
     private func goBack(_ request: FailoverRequest, _ there: FailoverOutcome) -> FailoverOutcome {
         guard let old = there.plan?.from else { return there }
-        var result = there
         let deadline = timing.now() + Self.readyMS
         tell("the way back: waiting until \(old) is ready")
         while true {
             let view = ClusterView(inspector.inspectAndWait())
+            if interruptions() > 0 {
+                return notBack(there, to: old, view, "not_back", "interrupted before the way back began")
+            }
             let preflight = Preflight(view.regions, to: old, kind: .drill)
             if preflight.passes, let to = preflight.to {
                 let job = Job(
                     papers: papers(preflight, to, request), goal: .forward, fromIsLost: false,
                     known: Self.highestEpoch(view.regions), regions: view.regions)
-                let back = carryOut(job, on: FailoverOutcome(.failed, "", region: old))
-                result.steps += back.steps
-                result.proofOfReturn = back.proof
-                result.kind = back.kind
-                result.reason = back.reason
-                result.id = back.id
-                result.message = "there: \(there.message). Back: \(back.message)"
-                return result
+                return cameBack(there, carryOut(job, on: FailoverOutcome(.failed, "", region: old)), to: old)
             }
             guard timing.now() < deadline else {
-                result.kind = .failed
-                result.reason = "not_ready"
-                result.message =
-                    "there: \(there.message). Not back: \(old) was not ready within \(span(Double(Self.readyMS))): "
+                let why =
+                    "\(old) was not ready within \(span(Double(Self.readyMS))): "
                     + preflight.refusals.map(\.what).joined(separator: "; ")
-                    + "; prodha failover --region \(old) brings it back"
-                return result
+                return notBack(there, to: old, view, "not_ready", why)
             }
             timing.pause(500)
         }
+    }
+
+    /// Both ways as one. Nothing that is said of the way back alone holds for the drill: the way there was done.
+    private func cameBack(_ there: FailoverOutcome, _ back: FailoverOutcome, to old: String) -> FailoverOutcome {
+        var result = there
+        result.steps += back.steps
+        result.proofOfReturn = back.proof
+        result.id = back.id
+        switch back.kind {
+        case .refused, .denied, .rolledBack:
+            return notBack(result, to: old, ClusterView(inspector.inspectAndWait()), "not_back", back.message)
+        case .done, .unchanged, .wouldBegin, .failed, .unknown, .halfway, .usage, .unreachable:
+            result.kind = back.kind
+            result.reason = back.reason
+            result.message = "there: \(there.message). Back: \(back.message)"
+            return result
+        }
+    }
+
+    private func notBack(
+        _ there: FailoverOutcome, to old: String, _ view: ClusterView, _ reason: String, _ why: String
+    ) -> FailoverOutcome {
+        var result = there
+        let active = view.regions.filter { $0.isActive == true }.map(\.label)
+        let now =
+            active.isEmpty
+            ? "no region says that it is active: see prodha status" : "active now: \(enumeration(active))"
+        result.kind = .failed
+        result.reason = reason
+        result.message =
+            "there: \(there.message). Not back: \(why.hasSuffix(".") ? String(why.dropLast()) : why). \(now); "
+            + "prodha failover --region \(old) brings it back"
+        return result
     }
 }
 

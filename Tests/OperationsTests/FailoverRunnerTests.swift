@@ -38,6 +38,7 @@ struct Operator: Sendable {
 private let planned = FailoverRequest(.planned, region: "west", confirmation: "west")
 private let forced = FailoverRequest(
     .forced, region: "west", confirmation: "west", acceptsLoss: true)
+private let drill = FailoverRequest(.drill, region: "west", confirmation: "west")
 private let resume = FailoverRequest(.resume, region: nil)
 private let rollBack = FailoverRequest(.rollBack, region: nil)
 
@@ -122,6 +123,41 @@ extension CommittedBlock {
         #expect(fakes["east"].ended.count == 2 && fakes["west"].ended.count == 2)
         #expect(fakes.world.violations.isEmpty)
         #expect(fakes["east"].base == fakes["west"].head)
+    }
+
+    /// The way there was done, whatever becomes of the way back: neither "rolled back" nor "nothing was done" is true.
+    @Test func aDrillThatDoesNotComeBackSaysWhereItStands() async throws {
+        let fakes = try await FakeRegions()
+        fakes.change { $0.refuseActivation = { $0 == "east" } }
+        let outcome = try await Operator(fakes)(drill)
+        #expect(outcome.kind == .failed && outcome.kind.exitCode == 1 && outcome.reason == "not_back")
+        #expect(outcome.message.hasPrefix("there: west is active now"), "\(outcome.message)")
+        #expect(outcome.message.contains("Not back: rolled back: "), "\(outcome.message)")
+        #expect(
+            outcome.message.hasSuffix("active now: west; prodha failover --region east brings it back"),
+            "\(outcome.message)")
+        #expect(outcome.proof != nil && outcome.proofOfReturn == nil)
+        #expect(fakes["west"].standing == .active && fakes.world.violations.isEmpty)
+    }
+
+    @Test func anInterruptionEndsTheWaitForTheWayBack() async throws {
+        let fakes = try await FakeRegions()
+        var alice = Operator(fakes)
+        let told = alice.told
+        let looks = NIOLockedValueBox(0)
+        alice.interruptions = {
+            // After the last request of the way there the old region is not ready any more, so that it is waited for.
+            if fakes.world.requests == 8 { fakes.change { $0.regions["east"]?.isSilent = true } }
+            guard told.withLockedValue({ $0.contains { $0.hasPrefix("the way back") } }) else { return 0 }
+            return looks.withLockedValue { looks in
+                looks += 1
+                return looks > 2 ? 1 : 0
+            }
+        }
+        let outcome = try await alice(drill)
+        #expect(outcome.kind == .failed && outcome.reason == "not_back", "\(outcome.kind) \(outcome.message)")
+        #expect(outcome.message.contains("Not back: interrupted before the way back began. active now: west"))
+        #expect(fakes["west"].standing == .active && fakes.world.requests == 8)
     }
 
     private static let faults: [FakeRegions.Fault] = [
