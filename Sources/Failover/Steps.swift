@@ -34,11 +34,14 @@ public enum Step: String, CaseIterable, Hashable, Sendable {
         }
     }
 
-    public func does(_ papers: Papers) -> String {
+    /// `fromIsLost`: only the new region is asked and told.
+    public func does(_ papers: Papers, fromIsLost: Bool) -> String {
         let (old, new) = (papers.from, papers.to)
+        let leaders = fromIsLost ? "the leader of \(new) how it stands" : "the leaders of both regions how they stand"
+        let logs = fromIsLost ? "the log of \(new)" : "the logs of both regions"
         return switch self {
-        case .look: "asks the leaders of both regions how they stand"
-        case .begin: "writes into the logs of both regions that the switch has begun; no other one can begin"
+        case .look: "asks \(leaders)"
+        case .begin: "writes into \(logs) that the switch has begun; no other one can begin"
         case .catchUp: "waits until the nodeos of \(new) are close behind the head of \(old), which still produces"
         case .stop: "makes \(old) standby: its last block is signed and committed, and it signs no more"
         case .hold: "waits until a quorum of the nodeos of \(new) hold the last block of \(old)"
@@ -46,10 +49,10 @@ public enum Step: String, CaseIterable, Hashable, Sendable {
         case .activate: "makes \(new) active, to go on from that block"
         case .standDown: "makes \(old) standby"
         case .prove: "waits until a peer of \(new) that does not lead has a new block"
-        case .close: "writes into the logs how the switch ended"
+        case .close: "writes into \(logs) how the switch ended"
         case .seal: "raises the epoch of \(new), so that an activation on its way is refused"
         case .restart: "makes \(old) active again, at an epoch above all known"
-        case .closeBack: "writes into the logs that the switch was rolled back"
+        case .closeBack: "writes into \(logs) that the switch was rolled back"
         }
     }
 

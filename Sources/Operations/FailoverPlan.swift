@@ -79,15 +79,12 @@ extension FailoverPlan {
             case .activate where isActive:
                 line.what = "gives \(b) an epoch far above that of \(a), which stops when it hears of it"
                 line.wayBack = "both stay as they are"
-            case .look: line.what = "asks the leader of \(b) how it stands"
-            case .begin:
-                line.what = "writes into the log of \(b) that the switch has begun; no other one can begin"
-                line.wayBack = "the switch is closed"
+            case .begin: line.wayBack = "the switch is closed"
             case .activate:
                 line.what = "makes \(b) active, \(start), with an epoch far above that of \(a)"
                 line.wayBack = "\(b) is sealed, so that a late activation is refused"
-            case .close: line.what = "writes into the log of \(b) how the switch ended"
-            case .catchUp, .stop, .hold, .handOver, .standDown, .prove, .seal, .restart, .closeBack: break
+            case .look, .catchUp, .stop, .hold, .handOver, .standDown, .prove, .close, .seal, .restart, .closeBack:
+                break
             }
             return line
         }
@@ -138,6 +135,7 @@ extension FailoverPlan {
 extension FailoverPlan.Line {
     init(_ step: Step, _ papers: Papers) {
         self.init(
-            step: step.rawValue, what: step.does(papers), deadlineMS: step.limitMS, wayBack: step.wayBack(papers))
+            step: step.rawValue, what: step.does(papers, fromIsLost: papers.kind == .forced),
+            deadlineMS: step.limitMS, wayBack: step.wayBack(papers))
     }
 }

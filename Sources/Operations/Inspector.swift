@@ -13,6 +13,10 @@ import NIOPosix
 public final class Inspector: Sendable {
     /// A status of a group of any size is far below this.
     public static let maxAnswerBytes = 4 << 20
+    /// A block of 8 MiB in hex, and the rest of its document.
+    static let maxBlockBytes = 17 << 20
+    /// The blocks that were lost, with the ids of their transactions.
+    static let maxLossBytes = 16 << 20
 
     private let source: PeerSource
     let timeoutMS: Int64
@@ -131,11 +135,12 @@ public final class Inspector: Sendable {
 
     /// Calls one peer's API, after `inspect`.
     func send(
-        _ method: HTTPMethod, _ path: String, to target: PeerTarget, body: [UInt8] = [], timeoutMS: Int64? = nil
+        _ method: HTTPMethod, _ path: String, to target: PeerTarget, body: [UInt8] = [], timeoutMS: Int64? = nil,
+        maxBytes: Int = maxAnswerBytes
     ) -> EventLoopFuture<HTTPAnswer> {
         guard eventLoop.inEventLoop else {
             return eventLoop.flatSubmit {
-                self.send(method, path, to: target, body: body, timeoutMS: timeoutMS)
+                self.send(method, path, to: target, body: body, timeoutMS: timeoutMS, maxBytes: maxBytes)
             }
         }
         guard let url = target.api else {
@@ -147,12 +152,15 @@ public final class Inspector: Sendable {
             call.body = ByteBuffer(bytes: body)
         }
         call.timeout = .milliseconds(timeoutMS ?? self.timeoutMS)
+        call.maxAnswerBytes = maxBytes
         return client.send(call)
     }
 
     /// A document from one peer, waited for on the calling thread, which must not be the event loop's.
-    func document<Answer: Document>(_: Answer.Type, _ path: String, of target: PeerTarget) throws -> Answer {
-        let answer = try send(.GET, path, to: target).wait()
+    func document<Answer: Document>(
+        _: Answer.Type, _ path: String, of target: PeerTarget, maxBytes: Int = maxAnswerBytes
+    ) throws -> Answer {
+        let answer = try send(.GET, path, to: target, maxBytes: maxBytes).wait()
         guard answer.status == .ok else { throw NoDocument(status: Int(answer.status.code)) }
         return try Answer(json: answer.body.readableBytesView)
     }

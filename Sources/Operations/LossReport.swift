@@ -22,9 +22,10 @@ extension ActRunner {
             var best: (teller: Int?, document: LossDocument)?
             for teller in region.tellers {
                 let target = teller.report.target
-                guard let loss = try? inspector.document(LossDocument.self, "/v1/prodha/loss", of: target) else {
-                    continue
-                }
+                guard
+                    let loss = try? inspector.document(
+                        LossDocument.self, "/v1/prodha/loss", of: target, maxBytes: Inspector.maxLossBytes)
+                else { continue }
                 // A peer whose log is shorter tells less.
                 if loss.blocks.count > best?.document.blocks.count ?? -1 { best = (teller.id, loss) }
                 if !loss.truncated { break }

@@ -78,11 +78,12 @@ final class RegionGroup: Sendable {
     }
 
     /// Asks all peers, and waits for the leader and as many more as make a quorum, or for all.
-    func look() -> Look { wait(for: lookSoon()) }
+    /// - Parameter block: until as many nodeos as make a quorum hold this block, all are waited for.
+    func look(untilHeld block: Block? = nil) -> Look { wait(for: lookSoon(untilHeld: block)) }
 
-    /// Both at once.
-    static func look(at groups: [RegionGroup]) -> [Look] {
-        let looks = groups.map { $0.lookSoon() }
+    /// Several at once, each with its block.
+    static func look(at groups: [RegionGroup], untilHeld blocks: [Block?]) -> [Look] {
+        let looks = zip(groups, blocks).map { $0.lookSoon(untilHeld: $1) }
         return zip(groups, looks).map { $0.wait(for: $1) }
     }
 
@@ -94,14 +95,14 @@ final class RegionGroup: Sendable {
         }
     }
 
-    private func lookSoon() -> EventLoopFuture<Look> {
+    private func lookSoon(untilHeld block: Block?) -> EventLoopFuture<Look> {
         let loop = inspector.eventLoop
         let inspector = inspector
         let targets = targets
         let timeoutMS = limits.lookMS
         return loop.flatSubmit {
             let promise = loop.makePromise(of: Look.self)
-            let round = NIOLoopBound(Round(promise, expected: targets.count), eventLoop: loop)
+            let round = NIOLoopBound(Round(promise, expected: targets.count, block), eventLoop: loop)
             for target in targets {
                 inspector.ask(target, timeoutMS: timeoutMS).assumeIsolated().whenSuccess { round.value.take($0) }
             }
@@ -110,22 +111,31 @@ final class RegionGroup: Sendable {
         }
     }
 
-    private final class Round {
+    /// The answers of one look, until they are enough.
+    final class Round {
         private let expected: Int
+        private let block: Block?
         private var look = Look()
         private var promise: EventLoopPromise<Look>?
 
-        init(_ promise: EventLoopPromise<Look>, expected: Int) {
+        init(_ promise: EventLoopPromise<Look>, expected: Int, _ block: Block?) {
             self.promise = promise
             self.expected = expected
+            self.block = block
         }
 
         func take(_ report: PeerReport) {
             look.reports.append(report)
-            let isEnough = look.leader.map { look.statuses.count >= $0.status.raft.quorumSize } ?? false
             guard isEnough || look.reports.count == expected else { return }
             promise?.succeed(look)
             promise = nil
+        }
+
+        var isOver: Bool { promise == nil }
+
+        private var isEnough: Bool {
+            guard let needed = look.leader?.status.raft.quorumSize, look.statuses.count >= needed else { return false }
+            return block.map { !Chain.lacksHolders(of: $0, look, needed: needed) } ?? true
         }
     }
 
@@ -159,7 +169,9 @@ final class RegionGroup: Sendable {
     /// - Parameter query: `num=12`, or `id=...`.
     func block(_ query: String, from peers: [PeerTarget]? = nil) -> (block: CommittedBlock, teller: PeerTarget)? {
         for target in peers ?? targets {
-            guard let document = try? inspector.document(BlockDocument.self, "/v1/prodha/block?" + query, of: target),
+            guard
+                let document = try? inspector.document(
+                    BlockDocument.self, "/v1/prodha/block?" + query, of: target, maxBytes: Inspector.maxBlockBytes),
                 let block = CommittedBlock(document)
             else { continue }
             return (block, target)

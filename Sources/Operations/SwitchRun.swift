@@ -119,7 +119,9 @@ struct SwitchRun {
 
     private mutating func read() -> (Reading, Reading) {
         let groups = [from, to].compactMap { $0 }
-        let found = RegionGroup.look(at: groups)
+        // Until the new region holds the last block of the old one, all its peers count.
+        let last = engine.step == .hold ? engine.lastBlock : nil
+        let found = RegionGroup.look(at: groups, untilHeld: groups.map { $0 === to ? last : nil })
         looks = [:]
         var next = found.makeIterator()
         if from != nil { looks[.from] = next.next() }
@@ -175,20 +177,23 @@ struct SwitchRun {
     /// The first block of the new region, at a peer that does not lead; at the leader alone, it is no witness.
     private mutating func witness(_ look: RegionGroup.Look) -> Block? {
         if let first, first.isIndependent { return Block(first.block) }
-        guard let to, let leader = look.leader else { return nil }
+        // Without a base nothing tells a new block from one that was there before the activation.
+        guard let base, let to, let leader = look.leader else { return nil }
         let head = leader.status.production.head?.blockNum ?? 0
-        let number = base.map { $0.blockNum &+ 1 } ?? head
-        guard number > 0, head >= number else { return nil }
+        guard head > base.blockNum else { return nil }
+        let number = base.blockNum + 1
         let others = to.peers(look).filter { $0 != leader.target }
-        if let (block, teller) = to.block("num=\(number)", from: others), block.number == number,
-            base.map({ $0.blockID == block.previous }) ?? true
-        {
+        func firstBlock(from peers: [PeerTarget]) -> (block: CommittedBlock, teller: PeerTarget)? {
+            guard let found = to.block("num=\(number)", from: peers), found.block.number == number,
+                found.block.previous == base.blockID
+            else { return nil }
+            return found
+        }
+        if let (block, teller) = firstBlock(from: others) {
             first = (block, teller, true)
             return Block(block)
         }
-        if first == nil, let (block, teller) = to.block("num=\(number)", from: [leader.target]), block.number == number,
-            base.map({ $0.blockID == block.previous }) ?? true
-        {
+        if first == nil, let (block, teller) = firstBlock(from: [leader.target]) {
             first = (block, teller, false)
         }
         // With several producers the next block may be another's; then one that is committed at a peer counts.
@@ -324,7 +329,9 @@ struct SwitchRun {
     private mutating func show(_ next: Step, region: String) {
         guard step?.step != next else { return }
         leave(step: next, region: region)
-        tell("\(Self.time) \(next.rawValue): \(next.does(papers)) (within \(span(Double(next.limitMS))))")
+        tell(
+            "\(Self.time) \(next.rawValue): \(next.does(papers, fromIsLost: engine.fromIsLost)) (within \(span(Double(next.limitMS))))"
+        )
     }
 
     private mutating func leave(step next: Step?, region: String) {
@@ -364,10 +371,7 @@ struct SwitchRun {
         case .ended(.rolledBack(let why)):
             outcome.kind = .rolledBack
             outcome.reason = "rolled_back"
-            let goesOn =
-                papers.from.isEmpty || engine.fromIsLost
-                ? "\(papers.to) is not active" : "\(papers.from) is active, as before"
-            outcome.message = "rolled back: \(why). \(goesOn)"
+            outcome.message = "rolled back: \(why). \(afterRollback)"
         case .ended(.refused(let why)):
             outcome.kind = denial == nil ? .refused : .denied
             outcome.reason = denial == nil ? "refused" : "unauthorized"
@@ -389,6 +393,22 @@ struct SwitchRun {
                 isSeen
                 ? "left halfway, as you asked: \(stands); \(todo)"
                 : hasSent ? "interrupted; unknown whether it has begun: \(todo)" : "interrupted; nothing was done"
+        }
+    }
+
+    /// As it was seen: somebody may have stopped or paused the old region since.
+    private var afterRollback: String {
+        guard !engine.fromIsLost else {
+            let old = papers.from.isEmpty ? "" : "; whether \(papers.from) is active is not known"
+            let new = engine.to.map { "; \($0.name) is \($0.standing.rawValue)" } ?? ""
+            return "Nothing was activated by it\(new)\(old)"
+        }
+        guard let from = engine.from else { return "How \(papers.from) stands is not known" }
+        switch (from.standing, from.isPaused) {
+        case (.active, false): return "\(from.name) is active, as before"
+        case (.active, true): return "\(from.name) is active, and paused: prodha resume --region \(from.name)"
+        case (.standby, _), (.activating, _):
+            return "\(from.name) was active again, and is \(from.standing.rawValue) now: somebody stopped it since"
         }
     }
 
@@ -460,5 +480,14 @@ extension Chain {
             heads.count { $0.blockNum > last.number || $0.blockNum == last.number && $0.blockID == last.id }
         }
         self = .nodeos(behind: behind, holders: holders ?? 0, of: last, needed: needed)
+    }
+
+    /// Whether more peers would have to answer before as many hold `block` as must.
+    static func lacksHolders(of block: Block, _ look: RegionGroup.Look, needed: Int) -> Bool {
+        switch Chain(look, needed: needed, last: block, head: nil) {
+        case .none: false
+        case .unknown: true
+        case .nodeos(_, let holders, _, let needed): holders < needed
+        }
     }
 }

@@ -52,6 +52,31 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
         #expect(group.peers(found).map(\.id) == [3, 2], "the leader is asked last")
     }
 
+    /// A leader and a quorum are enough, unless a block is waited for that too few of them hold.
+    @Test func moreArePolledUntilEnoughHoldTheBlock() async throws {
+        let loop = Loopback().loop
+        let (held, behind) = (nodeos(1034, "aa"), nodeos(1030, "bb"))
+        let leader = Said.leader(1) { $0.nodeos = behind }.report
+        func round(_ block: Block?, _ reports: [PeerReport]) -> [Bool] {
+            let promise = loop.makePromise(of: RegionGroup.Look.self)
+            let round = RegionGroup.Round(promise, expected: 3, block)
+            defer { promise.fail(CancellationError()) }
+            return reports.map { report in
+                round.take(report)
+                return round.isOver
+            }
+        }
+        let block = Block(number: 1034, id: "aa")
+        let holder = Said(id: 2, leader: 1, nodeos: held).report
+        let third = Said(id: 3, leader: 1, nodeos: held).report
+        #expect(round(nil, [leader, holder]) == [false, true])
+        #expect(round(block, [leader, holder, third]) == [false, false, true])
+        #expect(round(block, [leader, holder, missing(3)]) == [false, false, true], "all have answered")
+        let well = Said.leader(1) { $0.nodeos = held }.report
+        #expect(round(block, [well, holder]) == [false, true], "enough hold it")
+        #expect(round(block, [Said.leader(1).report, Said.follower(2).report]) == [false, true], "there is no nodeos")
+    }
+
     // MARK: - The chain
 
     private func nodeos(_ head: UInt32, _ id: String, condition: String = "well") -> StatusDocument.Nodeos {
@@ -85,6 +110,22 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
     }
 
     // MARK: - Blocks
+
+    /// 8 MiB, which in hex is far above what any other answer may have.
+    @Test func theLargestBlockIsRead() async throws {
+        let net = Loopback()
+        let bytes = [UInt8](repeating: 0xab, count: 8 << 20)
+        let document = BlockDocument(blockNum: 7, blockID: String(repeating: "0", count: 64), block: HexBytes(bytes))
+        let answer = document.json()
+        let ports = [try await net.serve { _, _ in answer }]
+        let inspector = net.inspector(.directory(try directory("east", ports)), timeout: .seconds(60))
+        let reports = try directory("east", ports).targets.map { PeerReport(target: $0, outcome: .failed(.refused)) }
+        let group = RegionGroup(RegionView(name: "east", reports: reports, quorumInFile: 1), inspector, .init())
+        let found = await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: group.block("num=7")?.block) }
+        }
+        #expect(found?.bytes.count == bytes.count)
+    }
 
     @Test func aHeaderSaysItsTimeAndItsParent() throws {
         let parent = String(repeating: "ab", count: 32)
