@@ -199,8 +199,8 @@ extension RegionSwitch {
         .end(
             .overtaken(
                 stands: stands,
-                todo: "see history of both; where the switch is still open, make the right region active by hand "
-                    + "(region activate), then close it with failover --rollback"))
+                todo: "see the history of both; if the right one, R, is not active: failover --region R --force "
+                    + "--accept-loss makes it so; then failover --rollback closes what is still open"))
     }
 
     func stuck(_ why: String) -> Ending {

@@ -13,7 +13,7 @@ public struct FailoverOutcome: Hashable, Sendable {
         case failed
         /// Nothing was done.
         case refused
-        /// The old region is active, as before.
+        /// The old region was made active again; of a forced switch: nothing was activated.
         case rolledBack = "rolled_back"
         /// Whether anything was done cannot be told.
         case unknown

@@ -304,7 +304,8 @@ public struct Preflight: Hashable, Sendable {
         guard entry.age.map({ $0 > Self.recentlyHeard }) ?? true else { return }
         warn(
             "region_not_heard", region, "\(region.label) has not heard \(other.label) \(age)",
-            "see that its peers reach the APIs that the files name, with a token that they take")
+            "see that its peers reach the APIs that the files name, and with https trust their certificates "
+                + "(api.tls.ca_file)")
     }
 
     // MARK: - nodeos

@@ -17,8 +17,9 @@ struct FailoverCommand: ParsableCommand {
             --force is for a region that cannot be reached. "Unreachable" is not "stopped": it may produce until it hears of \
             the switch, and blocks that only it has are lost (prodha history --loss lists them).
 
-            Exit codes: 0 done, it was so already, or a --dry-run that would begin; 1 other failure; 3 refused, nothing was \
-            done; 4 rolled back, the old region is active; 5 whether anything was done is unknown; 6 partly done, \
+            Exit codes: 0 done, it was so already, or a --dry-run that would begin; 1 other failure, such as a drill that \
+            did not come back, or somebody else who changed the regions; 3 refused, nothing was done; 4 rolled back: the \
+            old region goes on, or, forced, nothing was activated; 5 whether anything was done is unknown; 6 partly done, \
             --resume or --rollback goes on; 64 usage; 69 no peer could be asked; 77 the peers refuse the token; \
             78 the configuration file cannot be used.
             """)

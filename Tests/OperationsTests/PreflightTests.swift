@@ -202,10 +202,10 @@ let flaws: [Flaw] = [
     .init("clocks_differ", "the clock of peer 3 of west is 2.0 s ahead of that of", "synchronize") {
         $0.west[2].clock = 2000
     },
-    .init("region_not_heard", .warning, "west has not heard east for 9.0 s", "with a token that they take") {
+    .init("region_not_heard", .warning, "west has not heard east for 9.0 s", "trust their certificates") {
         $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 9000, report: report("east", epoch: 3))] }
     },
-    .init("region_not_heard", .warning, "east has not heard west yet", "with a token that they take") {
+    .init("region_not_heard", .warning, "east has not heard west yet", "trust their certificates") {
         $0.eachOfEast { $0.hears = [.init(name: "west")] }
     },
     .init("region_not_listed", .warning, "the peers of west do not know of east", "list it under regions") {
