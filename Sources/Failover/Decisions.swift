@@ -134,7 +134,7 @@ extension RegionSwitch {
         {
             gap = first.timeMS.map { $0 - ended }
         }
-        let words = isWitnessed ? "\(to.name) produces" : "\(to.name) is active; no block of it was seen yet"
+        let words = isWitnessed ? "\(to.name) produces" : "\(to.name) is active; that it produces was not seen"
         if !fromIsLost, let from, isOpen(from) { return end(.close, .from, words, gapMS: gap) }
         if isOpen(to) { return end(.close, .to, words, gapMS: gap) }
         return .end(.done(witnessed: isWitnessed, gapMS: gap, words: words))

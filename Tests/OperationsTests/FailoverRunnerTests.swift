@@ -341,7 +341,84 @@ extension CommittedBlock {
             fakes["west"].ended.allSatisfy { $0.result == .rolledBack } && !fakes["west"].ended.isEmpty)
     }
 
+    @Test func afterARollbackItIsSaidHowTheOldRegionWasSeen() async throws {
+        let fakes = try await FakeRegions()
+        fakes.change { $0.refuseActivation = { $0 == "west" } }
+        var alice = Operator(fakes)
+        alice.interruptions = {
+            // Somebody stops it as soon as it is active again.
+            fakes.change { world in
+                guard world.changes.last?.hasPrefix("east active") == true, let epoch = world.regions["east"]?.epoch
+                else { return }
+                world.regions["east"]?.epoch = epoch + 1
+                world.regions["east"]?.standing = .standby
+                world.changes.append("east stopped by hand")
+            }
+            return 0
+        }
+        let outcome = try await alice(planned)
+        #expect(outcome.kind == .rolledBack)
+        #expect(
+            outcome.message.hasSuffix("east was active again, and is standby now: somebody stopped it since"),
+            "\(outcome.message)")
+    }
+
+    /// Each command that the words name is given, and the switch is closed in both logs.
+    @Test func aSwitchThatWasOvertakenIsEndedAsItSays() async throws {
+        let fakes = try await FakeRegions()
+        let killed = NIOLockedValueBox(0)
+        fakes.change { $0.onRequest = { at in if at == 3 { killed.withLockedValue { $0 = 2 } } } }
+        var alice = Operator(fakes)
+        alice.interruptions = { killed.withLockedValue { $0 } }
+        #expect(try await alice(planned).kind == .halfway)
+        fakes.change { world in
+            world.regions["east"]?.epoch = 9
+            world.regions["east"]?.standing = .standby
+        }
+        let stuck = try await Operator(fakes)(resume)
+        #expect(stuck.kind == .failed && stuck.reason == "overtaken", "\(stuck.message)")
+        #expect(stuck.message.contains("failover --region R --force --accept-loss"), "\(stuck.message)")
+        #expect(stuck.message.contains("then failover --rollback closes"), "\(stuck.message)")
+        let right = FailoverRequest(.forced, region: "east", confirmation: "east", acceptsLoss: true)
+        let done = try await Operator(fakes)(right)
+        #expect(done.kind == .done && fakes["east"].standing == .active, "\(done.message)")
+        let closed = try await Operator(fakes)(rollBack)
+        #expect(closed.kind == .rolledBack || closed.kind == .unchanged, "\(closed.message)")
+        #expect(fakes["east"].standing == .active && fakes["west"].standing == .standby)
+        #expect(fakes["east"].openSwitch == nil && fakes["west"].openSwitch == nil, "\(closed.message)")
+    }
+
     // MARK: - Forced
+
+    @Test func ofAForcedSwitchThatIsRolledBackNothingIsSaidOfTheOldRegion() async throws {
+        let fakes = try await FakeRegions()
+        fakes.change { world in
+            world.regions["east"]?.isSilent = true
+            world.refuseActivation = { $0 == "west" }
+        }
+        let alice = Operator(fakes)
+        let outcome = try await alice(forced)
+        #expect(outcome.kind == .rolledBack && outcome.kind.exitCode == 4)
+        #expect(
+            outcome.message.hasSuffix(
+                "Nothing was activated by it; west is standby; whether east is active is not known"),
+            "\(outcome.message)")
+        let told = alice.told.withLockedValue { $0.joined(separator: " ") }
+        #expect(told.contains("begin: writes into the log of west that"), "\(told)")
+        #expect(!told.contains("the logs"), "\(told)")
+    }
+
+    /// Its own head may be older than the activation.
+    @Test func withoutABaseNoBlockProvesAForcedSwitch() async throws {
+        let fakes = try await FakeRegions()
+        fakes.change { world in
+            world.regions["east"]?.isSilent = true
+            world.tellsBase = false
+        }
+        let outcome = try await Operator(fakes)(forced)
+        #expect(outcome.kind == .done && outcome.proof == nil)
+        #expect(outcome.message.contains("west is active; that it produces was not seen"), "\(outcome.message)")
+    }
 
     @Test func aLostRegionIsTakenOverFromItsLastBlockThatIsKnown() async throws {
         let fakes = try await FakeRegions()

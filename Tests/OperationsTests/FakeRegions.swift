@@ -83,6 +83,8 @@ final class FakeRegions: Sendable {
         var isForced = false
         /// The region refuses the base that it is given.
         var refuseActivation: @Sendable (String) -> Bool = { _ in false }
+        /// What a region went on from is told.
+        var tellsBase = true
         /// Called after each request, with its number.
         var onRequest: @Sendable (Int) -> Void = { _ in }
     }
@@ -305,7 +307,11 @@ final class FakeRegions: Sendable {
             return .json(
                 .ok, BlockDocument(blockNum: block.number, blockID: block.id, block: HexBytes(block.bytes)).json())
         }
-        if request.path.hasSuffix("/region") { return .json(.ok, report(region, id, state).json()) }
+        if request.path.hasSuffix("/region") {
+            var document = report(region, id, state)
+            if !world.tellsBase { document.base = nil }
+            return .json(.ok, document.json())
+        }
         guard request.path.hasSuffix("/status") else { return error(.notFound) }
         if state.standing == .active, id == state.leader { produce(region, &world) }
         return .json(.ok, status(region, id, world).json())
