@@ -435,7 +435,7 @@ public final class FailoverRunner {
         result.kind = .failed
         result.reason = reason
         result.message =
-            "there: \(there.message). Not back: \(why.hasSuffix(".") ? String(why.dropLast()) : why). \(now); "
+            "there: \(there.message). Not back: \(clause(why)). \(now); "
             + "prodha failover --region \(old) brings it back"
         return result
     }

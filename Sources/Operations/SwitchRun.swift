@@ -371,7 +371,7 @@ struct SwitchRun {
         case .ended(.rolledBack(let why)):
             outcome.kind = .rolledBack
             outcome.reason = "rolled_back"
-            outcome.message = "rolled back: \(why). \(afterRollback)"
+            outcome.message = "rolled back: \(clause(why)). \(afterRollback)"
         case .ended(.refused(let why)):
             outcome.kind = denial == nil ? .refused : .denied
             outcome.reason = denial == nil ? "refused" : "unauthorized"
@@ -380,7 +380,9 @@ struct SwitchRun {
             outcome.kind = isSeen ? .halfway : .unknown
             outcome.reason = isSeen ? "halfway" : "outcome_unknown"
             outcome.message =
-                isSeen ? "halfway: \(why). \(stands). \(todo)" : "unknown whether it has begun: \(why). \(todo)"
+                isSeen
+                ? "halfway: \(clause(why)). \(stands). \(todo)"
+                : "unknown whether it has begun: \(clause(why)). \(todo)"
         case .ended(.overtaken(let stands, let todo)):
             outcome.kind = .failed
             outcome.reason = "overtaken"

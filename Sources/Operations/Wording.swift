@@ -51,3 +51,6 @@ func grouped(_ number: Int64) -> String {
     }
     return (number < 0 ? "-" : "") + text
 }
+
+/// A sentence as part of another one: without its full stop.
+func clause(_ sentence: String) -> String { sentence.hasSuffix(".") ? String(sentence.dropLast()) : sentence }

@@ -401,7 +401,7 @@ extension CommittedBlock {
         #expect(outcome.kind == .rolledBack && outcome.kind.exitCode == 4)
         #expect(
             outcome.message.hasSuffix(
-                "Nothing was activated by it; west is standby; whether east is active is not known"),
+                "see the message. Nothing was activated by it; west is standby; whether east is active is not known"),
             "\(outcome.message)")
         let told = alice.told.withLockedValue { $0.joined(separator: " ") }
         #expect(told.contains("begin: writes into the log of west that"), "\(told)")
