@@ -62,10 +62,11 @@ let package = Package(
             ]),
         layer("Queue", ["Antelope", "Keys", "Raft", "Transactions", product("DequeModule", "swift-collections")]),
         layer("API", []),
+        layer("Failover", []),
         layer(
             "Operations",
             [
-                "API", "CZlib", "Configuration", "HTTP", product("Crypto", "swift-crypto"),
+                "API", "CZlib", "Configuration", "Failover", "HTTP", product("Crypto", "swift-crypto"),
                 product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
             ], without: ["CredentialChoice.swift"]),
         .executableTarget(

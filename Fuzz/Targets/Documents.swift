@@ -13,7 +13,7 @@ extension Target {
         var input = Input(bytes)
         let choice = Int(input.byte())
         let json = input.rest
-        switch choice % 25 {
+        switch choice % 29 {
         case 0: checkDocument(StatusDocument.self, json)
         case 1: checkDocument(ErrorDocument.self, json)
         case 2: checkDocument(LogDocument.self, json)
@@ -38,7 +38,11 @@ extension Target {
         case 21: checkDocument(GroupDocument.self, json)
         case 22: checkDocument(DaemonLogDocument.self, json)
         case 23: checkDocument(ConfigurationDocument.self, json)
-        default: checkDocument(EventsDocument.self, json)
+        case 24: checkDocument(EventsDocument.self, json)
+        case 25: checkDocument(RegionReportDocument.self, json)
+        case 26: checkDocument(SwitchBeginRequest.self, json)
+        case 27: checkDocument(SwitchEndRequest.self, json)
+        default: checkDocument(LossDocument.self, json)
         }
     }
 

@@ -171,7 +171,7 @@ public struct RegionChange: Hashable, Sendable {
             guard let bytes = input.bytes() else { return nil }
             base = bytes
         }
-        guard let has = version > 2 ? input.byte() : version - 1, has < 32 else { return nil }
+        guard let has = version > 2 ? input.byte() : version - 1, has < 32, version < 3 || has > 1 else { return nil }
         if has & 1 != 0 {
             guard let found = input.act() else { return nil }
             act = found
