@@ -153,11 +153,10 @@ extension RegionSwitch {
             if isSealed { return .turnBack("\(to.sentence), not \(papers.toExpects): somebody else changed it") }
             if isTaken(to) { return .turnBack("another switch runs in \(to.name): \(to.openSwitch?.id ?? "")") }
             if !isOpen(to) { return send(.begin, .to, .begin(papers)) }
-            let epoch = (highest / Limits.forcedEpochs + 1).multipliedReportingOverflow(by: Limits.forcedEpochs)
             return send(
                 .activate, .to,
                 .activate(
-                    expects: papers.toExpects, epoch: epoch.overflow ? .max : epoch.partialValue,
+                    expects: papers.toExpects, epoch: Limits.forcedEpoch(above: highest),
                     base: forcedBase ?? lastBlock, force: true, papers: papers.id))
         case .back:
             if !isBegun || isTaken(to) { return .end(.refused(why: reason ?? "")) }

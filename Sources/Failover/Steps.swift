@@ -82,4 +82,10 @@ public enum Limits {
     public static let nearBlocks: UInt32 = 4
     /// A forced switch takes the next multiple of it, so that no planned step of the lost region is above it.
     public static let forcedEpochs: UInt64 = 1_000_000
+
+    /// The epoch of a forced switch. - Parameter known: the highest that is known of any region.
+    public static func forcedEpoch(above known: UInt64) -> UInt64 {
+        let next = (known / forcedEpochs + 1).multipliedReportingOverflow(by: forcedEpochs)
+        return next.overflow ? .max : next.partialValue
+    }
 }

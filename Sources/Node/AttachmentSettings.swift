@@ -145,7 +145,7 @@ extension HTTPURL {
     init(_ url: ServiceURL) {
         self.init(
             scheme: url.scheme == .https ? .https : .http, host: url.host, port: url.port,
-            target: url.path.isEmpty ? "/" : url.path)
+            unixSocket: url.unixSocket, target: url.path.isEmpty ? "/" : url.path)
     }
 }
 

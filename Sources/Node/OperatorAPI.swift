@@ -71,6 +71,11 @@ extension NodeAPI {
     /// What was already done under the name that this request has.
     func earlier(_ act: OperatorAct) -> History.Item? { node.replica.state.history.item(of: act.operation) }
 
+    /// The answer to a change of the region that was carried out before, or cannot be asked of this peer; nil: go on.
+    func settled(_ act: OperatorAct) -> Response? {
+        notReady ?? earlier(act).map { .document(node.region(changed: true, index: $0.index)) }
+    }
+
     var leader: [String: JSONValue] { ["leader_id": .integer(node.leaderID)] }
 
     func refused(_ refusal: ChangeRefusal) -> Response {
@@ -103,8 +108,7 @@ extension NodeAPI {
         let act: OperatorAct
         do { (body, act) = try read(request, caller, as: RegionRequest.self) } catch { return malformed("\(error)") }
         let region = node.replica.state.region
-        if let notReady { return answer(notReady) }
-        if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
+        if let settled = settled(act) { return answer(settled) }
         if let expects = body.expects, expects != region.epoch {
             return answer(refused(.doesNotFit(.epochChanged(region.epoch))))
         }

@@ -121,8 +121,7 @@ extension NodeAPI {
         let act: OperatorAct
         do { (body, act) = try read(request, caller, as: RegionRequest.self) } catch { return malformed("\(error)") }
         let region = node.replica.state.region
-        if let notReady { return answer(notReady) }
-        if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
+        if let settled = settled(act) { return answer(settled) }
         if let id = body.switch, id != region.openSwitch?.id {
             return answer(refused(.doesNotFit(.noSuchSwitch)))
         }
@@ -187,8 +186,7 @@ extension NodeAPI {
         let body: RegionRequest
         let act: OperatorAct
         do { (body, act) = try read(request, caller, as: RegionRequest.self) } catch { return malformed("\(error)") }
-        if let notReady { return answer(notReady) }
-        if let item = earlier(act) { return answer(.document(node.region(changed: true, index: item.index))) }
+        if let settled = settled(act) { return answer(settled) }
         let epoch = body.expects ?? node.replica.state.region.epoch
         return answer(to: act, node.change(.record(.confirm(expects: epoch, act))))
     }

@@ -85,10 +85,7 @@ final class RegionBeacon {
         _ api: ServiceURL, _ path: String, accept: String = "application/json", maxBytes: Int
     ) -> HTTPCall {
         HTTPCall(
-            .GET,
-            HTTPURL(
-                scheme: api.scheme == .https ? .https : .http, host: api.host, port: api.port,
-                unixSocket: api.unixSocket, target: api.path + path),
+            .GET, HTTPURL(api).appending(path),
             headers: ["accept": accept], timeout: Self.patience, maxAnswerBytes: maxBytes)
     }
 

@@ -13,10 +13,10 @@ public final class FailoverRunner {
     let inspector: Inspector
     let who: String
     let reason: String?
-    private let timing: Timing
-    private let limits: RegionGroup.Limits
+    let timing: Timing
+    let limits: RegionGroup.Limits
     private let interruptions: () -> Int
-    private let tell: (String) -> Void
+    let tell: (String) -> Void
     private let ask: ((String) -> String?)?
     private let begins: () -> Void
     private let newID: () -> String
@@ -162,7 +162,7 @@ public final class FailoverRunner {
     }
 
     /// The highest that anybody knows of.
-    private static func highestEpoch(_ regions: [RegionView]) -> UInt64 {
+    static func highestEpoch(_ regions: [RegionView]) -> UInt64 {
         let own = regions.flatMap { $0.peers.compactMap(\.status?.production.epoch) }
         let heard = regions.flatMap { $0.heardEverywhere.compactMap(\.report?.epoch) }
         return (own + heard).max() ?? 0
@@ -248,135 +248,11 @@ public final class FailoverRunner {
         }
     }
 
-    private func carryOut(_ job: Job, on outcome: FailoverOutcome) -> FailoverOutcome {
+    func carryOut(_ job: Job, on outcome: FailoverOutcome) -> FailoverOutcome {
         var run = SwitchRun(
             job, inspector, limits, timing, acts: ActPapers(operation: "", who: who, reason: reason),
             interruptions: interruptions, tell: tell)
         return run.finish(outcome)
-    }
-
-    /// Without the old region. An open switch to this region goes on as a forced one; an open one from it is closed first.
-    private func force(_ job: Job, _ preflight: Preflight) -> FailoverOutcome {
-        var job = job
-        var outcome = FailoverOutcome(.failed, "", region: job.papers.to)
-        outcome.findings = preflight.findings
-        if let new = job.regions.first(where: { $0.name == job.papers.to }) {
-            if new.isActive == true { return claim(job, new) }
-            job.base = forcedBase(new, of: job.papers.from)
-            if let open = new.openSwitch.flatMap({ Papers($0) }) {
-                if open.to == job.papers.to {
-                    var taken = job
-                    taken.papers = open
-                    taken.isSeen = true
-                    let ended = carryOut(taken, on: outcome)
-                    // It may have been sealed against its activation; then it is closed now, and a new one can begin.
-                    let view = ClusterView(inspector.inspectAndWait())
-                    let now = view.region(named: job.papers.to)
-                    guard ended.kind == .rolledBack || ended.kind == .halfway, now?.leaderStatus != nil,
-                        now?.isActive == false, now?.openSwitch == nil
-                    else { return ended }
-                    job.regions = view.regions
-                    job.papers.toExpects = view.region(named: job.papers.to)?.epoch ?? job.papers.toExpects
-                    job.known = Self.highestEpoch(view.regions)
-                } else if let trouble = close(open, in: new) {
-                    return trouble
-                }
-            }
-        }
-        return carryOut(job, on: outcome)
-    }
-
-    /// Of two regions that are active since the same epoch: this one is right from now on, and the other one stops when it
-    /// hears of it. The entry itself is the record.
-    private func claim(_ job: Job, _ region: RegionView) -> FailoverOutcome {
-        let group = RegionGroup(region, inspector, limits)
-        let deadline = timing.now() + Step.activate.limitMS
-        let epoch = (job.known / Limits.forcedEpochs + 1).multipliedReportingOverflow(
-            by: Limits.forcedEpochs)
-        var outcome = FailoverOutcome(.failed, reason: "not_activated", "", region: region.label)
-        var hasSent = false
-        var last = "nobody leads"
-        repeat {
-            let look = group.look()
-            if let (target, status) = look.leader {
-                if status.production.state == .active, status.production.activatedEpoch ?? 0 > job.known {
-                    outcome.kind = .done
-                    outcome.reason = nil
-                    outcome.message =
-                        "\(region.label) is right from now on (active since epoch "
-                        + "\(status.production.activatedEpoch ?? 0)); the other region stops when it hears of it: see prodha "
-                        + "status"
-                    return outcome
-                }
-                let body = RegionRequest(
-                    expects: status.production.epoch, epoch: epoch.overflow ? .max : epoch.partialValue,
-                    renew: true,
-                    force: true, operation: "\(job.papers.id)/activate", who: who, reason: reason)
-                hasSent = true
-                last =
-                    group.send(
-                        "/v1/prodha/region/activate", body.json(), to: target, timeoutMS: limits.answerMS
-                    ).words
-            } else {
-                last = look.trouble
-            }
-            timing.pause(Limits.pauseMS)
-        } while timing.now() < deadline
-        outcome.kind = hasSent ? .unknown : .failed
-        outcome.message =
-            "\(region.label) does not say that it was activated anew (\(last)); prodha status tells, and prodha history"
-        return outcome
-    }
-
-    /// Nil: it is closed.
-    private func close(_ papers: Papers, in region: RegionView) -> FailoverOutcome? {
-        let group = RegionGroup(region, inspector, limits)
-        let deadline = timing.now() + Step.closeBack.limitMS
-        var last = "nobody leads"
-        repeat {
-            let look = group.look()
-            if let leader = look.leader {
-                if leader.status.production.switch?.id != papers.id { return nil }
-                let body = SwitchEndRequest(
-                    id: papers.id, result: .rolledBack,
-                    words: "given up for a forced switch to \(region.label)",
-                    operation: "\(papers.id)/given up", who: who, reason: reason)
-                last =
-                    group.send(
-                        "/v1/prodha/region/switch/end", body.json(), to: leader.target,
-                        timeoutMS: limits.answerMS
-                    ).words
-            } else {
-                last = look.trouble
-            }
-            timing.pause(Limits.pauseMS)
-        } while timing.now() < deadline
-        return FailoverOutcome(
-            .failed, reason: "switch_running",
-            "\(region.label) is as it was: the switch that is open there could not be closed (\(last)); try again",
-            region: region.label)
-    }
-
-    /// The highest block of the lost region that a peer of the new one can give, when that is above the new region's own.
-    /// With nodeos there is none: the daemon finds where they stand.
-    private func forcedBase(_ new: RegionView, of old: String) -> CommittedBlock? {
-        guard new.peers.allSatisfy({ $0.status?.nodeos == nil }) else { return nil }
-        let own = new.head?.blockNum ?? 0
-        let group = RegionGroup(new, inspector, limits)
-        let heard = new.heardEverywhere.filter {
-            $0.name == old && ($0.report?.head?.blockNum ?? 0) > own
-        }
-        .sorted { ($0.report?.head?.blockNum ?? 0) > ($1.report?.head?.blockNum ?? 0) }
-        for region in heard.prefix(ClusterView.maxHearsay) {
-            guard let head = region.report?.head, let target = new.target(of: region.by) else { continue }
-            if let found = group.block("id=\(head.blockID)", from: [target])?.block,
-                found.reference == head
-            {
-                return found
-            }
-            tell("\(target.name) of \(new.label) has heard of block \(head.blockNum) and cannot give it")
-        }
-        return nil
     }
 
     // MARK: - The way back of a drill
@@ -438,23 +314,6 @@ public final class FailoverRunner {
             "there: \(there.message). Not back: \(clause(why)). \(now); "
             + "prodha failover --region \(old) brings it back"
         return result
-    }
-}
-
-extension Papers {
-    /// Nil: of a kind that this version does not know.
-    init?(_ document: SwitchDocument) {
-        let kind: Kind
-        switch document.kind {
-        case .planned: kind = .planned
-        case .forced: kind = .forced
-        case .drill: kind = .drill
-        case .unknown: return nil
-        }
-        self.init(
-            id: document.id, kind: kind, from: document.from, to: document.to,
-            fromExpects: document.fromExpects,
-            toExpects: document.toExpects)
     }
 }
 

@@ -178,10 +178,7 @@ public struct Preflight: Hashable, Sendable {
 
     /// The old region is asked for nothing, so all that counts is that it cannot be.
     private mutating func checkForced(_ new: RegionView, _ others: [RegionView], _ active: [RegionView]) -> Side? {
-        for region in others where region.isDenied {
-            refuse(
-                "denied", region, "the peers of \(region.label) answer and refuse the token", "show one that they take")
-        }
+        for region in others where region.isDenied { refuseToken(region) }
         let isEqual = { (region: RegionView) in
             new.isActive == true && new.activatedEpoch != nil && region.activatedEpoch == new.activatedEpoch
         }
@@ -208,35 +205,26 @@ public struct Preflight: Hashable, Sendable {
 
     // MARK: - One group
 
+    private mutating func refuseToken(_ region: RegionView) {
+        refuse("denied", region, "the peers of \(region.label) answer and refuse the token", "show one that they take")
+    }
+
+    /// Whether it answers, and who leads it.
     private mutating func checkReach(_ region: RegionView) {
-        if region.isDenied {
-            refuse(
-                "denied", region, "the peers of \(region.label) answer and refuse the token", "show one that they take")
-        } else if region.up == 0 {
-            refuse(
+        if region.isDenied { return refuseToken(region) }
+        guard region.up > 0 else {
+            return refuse(
                 "unreachable", region, "no peer of \(region.label) gives a status",
-                "reach it; if it is lost: prodha failover --region \(target) --force --accept-loss")
-        } else {
-            checkLeader(region)
+                region.name == target
+                    ? "bring its peers up, or reach them"
+                    : "reach it; if it is lost: prodha failover --region \(target) --force --accept-loss")
         }
+        checkLeader(region)
     }
 
     private mutating func checkGroup(_ region: RegionView) {
-        guard region.up > 0, !region.isDenied else {
-            if region.name == target {
-                let what =
-                    region.isDenied
-                    ? "the peers of \(region.label) answer and refuse the token"
-                    : "no peer of \(region.label) gives a status"
-                refuse(
-                    region.isDenied ? "denied" : "unreachable", region, what,
-                    region.isDenied ? "show one that they take" : "bring its peers up, or reach them")
-            } else {
-                checkReach(region)
-            }
-            return
-        }
-        checkLeader(region)
+        checkReach(region)
+        guard region.up > 0 else { return }
         for alarm in region.alarms { refuse("alarm", region, "\(region.label): \(alarm)", "see prodha status") }
         for disagreement in region.disagreements {
             switch disagreement.subject {
@@ -447,6 +435,11 @@ extension StatusDocument.Nodeos {
     }
 }
 
+extension StatusDocument {
+    /// Also where only what follows from a lease is told.
+    var holdsLease: Bool { raft.lease.held || production.canProduce }
+}
+
 extension RegionView {
     /// The leader's own status.
     var leaderStatus: StatusDocument? {
@@ -463,8 +456,7 @@ extension RegionView {
 
     /// Its leader answers, and a quorum confirmed it a moment ago.
     var hasLiveLeader: Bool {
-        guard let status = leaderStatus else { return false }
-        return status.raft.lease.held || status.production.canProduce
+        leaderStatus?.holdsLease ?? false
     }
 
     /// Peers were reached, and all that answered want another token.

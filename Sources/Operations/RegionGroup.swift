@@ -25,9 +25,9 @@ final class RegionGroup: Sendable {
         /// The leader that holds the lease; nil when none says so.
         var leader: (target: PeerTarget, status: StatusDocument)? {
             let claims = reports.compactMap { report -> (target: PeerTarget, status: StatusDocument)? in
-                guard let status = report.answer?.status, status.raft.role == .leader,
-                    status.raft.lease.held || status.production.canProduce
-                else { return nil }
+                guard let status = report.answer?.status, status.raft.role == .leader, status.holdsLease else {
+                    return nil
+                }
                 return (report.target, status)
             }
             return claims.max { $0.status.raft.term < $1.status.raft.term }

@@ -270,20 +270,15 @@ struct SwitchRun {
         }
         switch request.change {
         case .begin(let papers):
-            let kind: SwitchKind =
-                switch papers.kind {
-                case .planned: .planned
-                case .forced: .forced
-                case .drill: .drill
-                }
             let body = SwitchBeginRequest(
-                id: papers.id, kind: kind, from: papers.from, to: papers.to, fromExpects: papers.fromExpects,
+                id: papers.id, kind: SwitchKind(rawValue: papers.kind.rawValue), from: papers.from, to: papers.to,
+                fromExpects: papers.fromExpects,
                 toExpects: papers.toExpects, operation: operation, who: who, reason: reason)
             return .success(("/v1/prodha/region/switch/begin", body.json()))
         case .deactivate(let standing, let expects, let epoch, let papers):
             let body = RegionRequest(
-                expects: expects, epoch: epoch, state: RegionStanding(standing), switch: papers, operation: operation,
-                who: who, reason: reason)
+                expects: expects, epoch: epoch, state: RegionStanding(rawValue: standing.rawValue), switch: papers,
+                operation: operation, who: who, reason: reason)
             return .success(("/v1/prodha/region/deactivate", body.json()))
         case .seal(let expects, let papers):
             return .success(
@@ -311,7 +306,7 @@ struct SwitchRun {
                 ))
         case .end(let id, let result, let words, let gapMS):
             let body = SwitchEndRequest(
-                id: id, result: result == .done ? .done : .rolledBack, words: Self.cut(words),
+                id: id, result: SwitchResult(rawValue: result.rawValue), words: Self.cut(words),
                 gapMS: gapMS.flatMap { Int(exactly: $0) }, operation: operation, who: who, reason: reason)
             return .success(("/v1/prodha/region/switch/end", body.json()))
         }
@@ -417,79 +412,5 @@ struct SwitchRun {
     private var stands: String {
         let states = [engine.from, engine.to].compactMap { $0 }.map { "\($0.name) is \($0.standing.rawValue)" }
         return states.isEmpty ? "how the regions stand is not known" : enumeration(states)
-    }
-}
-
-// MARK: - From documents to the engine's values
-
-extension Block {
-    init(_ block: CommittedBlock) { self.init(number: block.number, id: block.id, timeMS: block.time) }
-    init(_ block: BlockReference) { self.init(number: block.blockNum, id: block.blockID) }
-}
-
-extension RegionStanding {
-    init(_ standing: Standing) {
-        switch standing {
-        case .standby: self = .standby
-        case .active: self = .active
-        case .activating: self = .activating
-        }
-    }
-}
-
-extension RegionFacts {
-    /// Nil: in a state that this version does not know.
-    init?(_ status: StatusDocument) {
-        let production = status.production
-        let standing: Standing
-        switch production.state {
-        case .active: standing = .active
-        case .standby: standing = .standby
-        case .activating: standing = .activating
-        case .unknown, nil: return nil
-        }
-        self.init(
-            name: status.peer.region, epoch: production.epoch, standing: standing, isPaused: production.paused,
-            activatedEpoch: production.activatedEpoch ?? 0,
-            head: production.head.map { Block(number: $0.blockNum, id: $0.blockID) },
-            openSwitch: production.switch.flatMap { Papers($0) }, obstacle: production.reason?.rawValue)
-    }
-}
-
-extension Chain {
-    /// - Parameters:
-    ///   - last: the old region's last block, once it has stopped.
-    ///   - head: its head while it produces.
-    init(_ look: RegionGroup.Look, needed: Int, last: Block?, head: Block?) {
-        let statuses = look.statuses
-        let chains = statuses.compactMap(\.nodeos)
-        guard !chains.isEmpty else {
-            self = .none
-            return
-        }
-        let heads = chains.filter { $0.reachable && $0.condition != "wrong_chain" && $0.condition != "diverged" }
-            .compactMap(\.head)
-        guard statuses.count >= needed, heads.count >= needed, needed > 0 else {
-            self = .unknown
-            return
-        }
-        let numbers = heads.map(\.blockNum).sorted(by: >)
-        let goal = last?.number ?? head?.number ?? 0
-        let behind = goal > numbers[needed - 1] ? goal - numbers[needed - 1] : 0
-        // One that is further has blocks of other producers on top; whether it has this one as well, the daemon asks it before
-        // the activation.
-        let holders = last.map { last in
-            heads.count { $0.blockNum > last.number || $0.blockNum == last.number && $0.blockID == last.id }
-        }
-        self = .nodeos(behind: behind, holders: holders ?? 0, of: last, needed: needed)
-    }
-
-    /// Whether more peers would have to answer before as many hold `block` as must.
-    static func lacksHolders(of block: Block, _ look: RegionGroup.Look, needed: Int) -> Bool {
-        switch Chain(look, needed: needed, last: block, head: nil) {
-        case .none: false
-        case .unknown: true
-        case .nodeos(_, let holders, _, let needed): holders < needed
-        }
     }
 }

@@ -163,7 +163,12 @@ public struct RegionWatch: Sendable {
     /// The region that is right where the two cannot both be.
     public func superseder(of region: RegionState) -> RegionReport? {
         guard region.activity == .active else { return nil }
-        return heard.values.map(\.report).filter { $0.activatedEpoch > region.activatedEpoch }
+        return activated(after: region)
+    }
+
+    /// The region that became active last, if that was after this one.
+    private func activated(after region: RegionState) -> RegionReport? {
+        heard.values.lazy.map(\.report).filter { $0.activatedEpoch > region.activatedEpoch }
             .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
     }
 
@@ -183,15 +188,15 @@ public struct RegionWatch: Sendable {
     }
 
     public func continuation(of state: GroupState) -> Continuation {
-        let later = heard.values.map(\.report).filter { $0.activatedEpoch > state.region.activatedEpoch }
-            .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
-        guard let later, let head = later.head, head != state.head?.block.id else { return .ownHead }
+        guard let later = activated(after: state.region), let head = later.head, head != state.head?.block.id else {
+            return .ownHead
+        }
         return head.blockNumber > state.head?.block.number ?? 0 ? .block(head) : .overtaken(by: later.name, at: head)
     }
 
     /// The region is active and may not be: another one is right, or nobody knows which is.
     public func isContested(_ region: RegionState) -> Bool {
-        region.activity == .active && obstacleOfReports(region) != nil
+        region.activity == .active && (superseder(of: region) != nil || isInConflict(region))
     }
 
     /// Another region became active with the same epoch, and neither is right.
@@ -206,7 +211,7 @@ public struct RegionWatch: Sendable {
     /// Why an active region's leader may not produce, as far as other regions go.
     func obstacle(_ region: RegionState, term: Term) -> ProductionObstacle? {
         guard !others.isEmpty else { return nil }
-        if superseder(of: region) != nil || isInConflict(region) { return .regionsInConflict }
+        if isContested(region) { return .regionsInConflict }
         return returnGate == nil || isConfirmed(region, term) ? nil : .regionUnconfirmed
     }
 
@@ -222,7 +227,7 @@ public struct RegionWatch: Sendable {
             let isOld = activation?.term != term
             activation = (region.activatedEpoch, term, isOld ? leads.since : now)
         }
-        guard !isConfirmed(region, term), obstacleOfReports(region) == nil, let since = activation?.since else {
+        guard !isConfirmed(region, term), !isContested(region), let since = activation?.since else {
             return
         }
         let haveAllAnswered = others.allSatisfy { heard[$0]?.currentAt.map { $0 >= since } ?? false }
@@ -236,10 +241,6 @@ public struct RegionWatch: Sendable {
 
     private func isConfirmed(_ region: RegionState, _ term: Term) -> Bool {
         confirmed?.term == term && confirmed?.epoch == region.activatedEpoch
-    }
-
-    private func obstacleOfReports(_ region: RegionState) -> ProductionObstacle? {
-        superseder(of: region) != nil || isInConflict(region) ? .regionsInConflict : nil
     }
 
     private func isFresh(_ head: Head?, _ limit: Duration, at now: Instant) -> Bool {
