@@ -116,6 +116,30 @@ class Group:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+class Submitter:
+    """Hands blocks in over connections that it keeps."""
+
+    def __init__(self, timeout):
+        self.timeout = timeout
+        self.connections = {}
+
+    def post(self, port, block):
+        connection = self.connections.get(port)
+        if connection is None:
+            connection = http.client.HTTPConnection('127.0.0.1', port, timeout=self.timeout)
+            connection.connect()
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connections[port] = connection
+        try:
+            connection.request('POST', '/v1/prodha/commit_block', body=block.data,
+                               headers={'content-type': 'application/octet-stream'})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        except Exception:
+            self.connections.pop(port).close()
+            raise
+
+
 class Client:
     """Commits a chain of blocks, one after the other, at whichever peer leads."""
 
@@ -124,25 +148,9 @@ class Client:
         self.size = size
         self.head = struct.pack('>I', 1) + bytes(28)
         self.slot = 1_000_000
-        self.connections = {}
+        self.submitter = Submitter(timeout=0.25)
         self.target = group.ids[0]
         self.next = None
-
-    def post(self, peer, block, timeout=0.25):
-        connection = self.connections.get(peer)
-        if connection is None:
-            connection = http.client.HTTPConnection('127.0.0.1', self.group.api[peer], timeout=timeout)
-            connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.connections[peer] = connection
-        try:
-            connection.request('POST', '/v1/prodha/commit_block', body=block.data,
-                               headers={'content-type': 'application/octet-stream'})
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        except Exception:
-            self.connections.pop(peer).close()
-            raise
 
     def try_once(self):
         """Hands the next block in once. True when it is committed."""
@@ -150,7 +158,7 @@ class Client:
             self.slot += 1
             self.next = Block(self.head, self.slot, self.size)
         try:
-            status, answer = self.post(self.target, self.next)
+            status, answer = self.submitter.post(self.group.api[self.target], self.next)
         except (OSError, http.client.HTTPException, ValueError):
             self.another()
             return False

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from cluster import Block, Group
+from cluster import Block, Group, Submitter
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument('--prodha', required=True)
@@ -38,24 +38,9 @@ class Committer(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.head, self.slot = bytes([0, 0, 0, 1]) + bytes(28), 1_000_000
-        self.times, self.ended, self.connections = [], False, {}
+        self.times, self.ended, self.submitter = [], False, Submitter(timeout=0.1)
         self.places = [(name, i) for name, group in regions.items() for i in group.ids]
         self.target = 0
-
-    def post(self, place, block):
-        connection = self.connections.get(place)
-        if connection is None:
-            name, peer = place
-            connection = http.client.HTTPConnection('127.0.0.1', regions[name].api[peer], timeout=0.1)
-            self.connections[place] = connection
-        try:
-            connection.request('POST', '/v1/prodha/commit_block', body=block.data,
-                               headers={'content-type': 'application/octet-stream'})
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        except Exception:
-            self.connections.pop(place).close()
-            raise
 
     def run(self):
         block = None
@@ -65,7 +50,7 @@ class Committer(threading.Thread):
                 block = Block(self.head, self.slot)
             place = self.places[self.target]
             try:
-                status, answer = self.post(place, block)
+                status, answer = self.submitter.post(regions[place[0]].api[place[1]], block)
             except (OSError, http.client.HTTPException, ValueError):
                 status, answer = 0, None
             if status == 200:
