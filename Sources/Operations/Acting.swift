@@ -59,6 +59,8 @@ public struct ActOutcome: Hashable, Sendable {
         /// It was tried, and things are as before.
         case failed
         case unknown
+        /// The operator did not wait for it; nothing was done.
+        case interrupted
         /// Nobody could be asked; nothing was done.
         case unreachable
         /// The command itself makes no sense here.
@@ -75,6 +77,7 @@ public struct ActOutcome: Hashable, Sendable {
             case .usage: 64
             case .unreachable: 69
             case .denied: 77
+            case .interrupted: 130
             }
         }
     }
@@ -140,6 +143,7 @@ public final class ActRunner: Sendable {
         progress("asking the peers who leads")
         while true {
             let view = ClusterView(inspector.inspectAndWait())
+            if Invocation.current.isStopped { return run.stopped() }
             // Waiting gives nobody a token.
             if view.isDenied { return run.giveUp(view) }
             let step = look(at: view, regionName, &run)
@@ -182,12 +186,19 @@ public final class ActRunner: Sendable {
 
         static let aboutTokens = "what is shown is PRODHA_TOKEN, or the certificate of --cert"
 
+        /// Nobody waits any more. What was sent may be done all the same.
+        func stopped() -> ActOutcome {
+            isOut
+                ? outcome(.unknown, reason: "interrupted", "stopped waiting; \(doubt)")
+                : outcome(.interrupted, reason: "interrupted", "stopped waiting; nothing was done")
+        }
+
+        private var doubt: String {
+            "whether it was done is unknown; prodha history shows operation \(papers.operation) if it was"
+        }
+
         func giveUp(_ view: ClusterView) -> ActOutcome {
-            if isOut {
-                return outcome(
-                    .unknown, reason: "outcome_unknown",
-                    "whether it was done is unknown; prodha history shows operation \(papers.operation) if it was")
-            }
+            if isOut { return outcome(.unknown, reason: "outcome_unknown", doubt) }
             if view.isDenied {
                 return outcome(
                     .denied, reason: "unauthorized", "nothing was done: \(view.headline); \(Self.aboutTokens)")
@@ -282,8 +293,12 @@ public final class ActRunner: Sendable {
         progress("\(target.name) leads: waiting for its answer to \(run.act.name)")
         let rest = min(Self.answerMS, max(1, Int64(Milliseconds(run.deadline - clock.now).value)))
         do {
-            let answer = try inspector.send(.POST, path, to: target, body: body, timeoutMS: rest).wait()
+            let answer = try inspector.wait(
+                for: inspector.send(.POST, path, to: target, body: body, timeoutMS: rest))
             return take(answer, from: target, region, &run)
+        } catch is Inspector.Stopped {
+            run.isOut = true
+            return .end(run.stopped())
         } catch let error as HTTPClientError {
             switch error.conclusion {
             case .nothingWasSent:

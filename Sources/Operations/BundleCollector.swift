@@ -71,6 +71,7 @@ public struct BundleCollector: Sendable {
         let answered = inspection.reports.filter { $0.answer != nil }
         progress("asking \(counted(answered.count, "peer")) for logs, metrics and configuration")
         let accounts = accounts(of: answered.map(\.target))
+        guard !Invocation.current.isStopped else { throw .unreachable("stopped waiting") }
         let made = UTCInstant(unixMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
         let region = inspection.ownRegion ?? view.regions.first?.name
         var bundle = SupportBundle(
@@ -129,7 +130,9 @@ public struct BundleCollector: Sendable {
         }
         do {
             // Read here, and not on the loop, where one peer's large answer would make the others late.
-            return try all.wait().map(read)
+            return try inspector.wait(for: all).map(read)
+        } catch is Inspector.Stopped {
+            return []
         } catch {
             preconditionFailure("asking the peers cannot fail as a whole: \(error)")
         }

@@ -54,12 +54,15 @@ public enum PeerSource: Hashable, Sendable {
     case directory(PeerDirectory)
     /// One API; the other peers of its group are learnt from its answer.
     case api(ServiceURL)
+    /// Those that a session has learnt of.
+    case known(KnownPeers)
 
     /// The authority of the APIs' certificates that the file names.
     public var authorityFile: String? {
         switch self {
         case .directory(let directory): directory.apiAuthorityFile
         case .api: nil
+        case .known(let peers): peers.authorityFile
         }
     }
 
@@ -68,7 +71,23 @@ public enum PeerSource: Hashable, Sendable {
         switch self {
         case .directory(let directory): directory.targets
         case .api(let url): [PeerTarget(region: nil, id: nil, api: url, origin: .given)]
+        case .known(let peers): peers.targets
         }
+    }
+}
+
+/// Peers that a session has learnt of, from a file or from each other.
+public struct KnownPeers: Hashable, Sendable {
+    /// Those of the region that is meant when none is named come first.
+    public var targets: [PeerTarget]
+    /// By region, as a file has it.
+    public var quorum: [String: Int]
+    public var authorityFile: String?
+
+    public init(targets: [PeerTarget], quorum: [String: Int] = [:], authorityFile: String? = nil) {
+        self.targets = targets
+        self.quorum = quorum
+        self.authorityFile = authorityFile
     }
 }
 

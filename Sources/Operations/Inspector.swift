@@ -3,6 +3,7 @@ import API
 import Configuration
 import FoundationEssentials
 import HTTP
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -47,13 +48,36 @@ public final class Inspector: Sendable {
         self.init(source: source, timeout: timeout, credentials: credentials, eventLoop: group.next())
     }
 
-    /// One round, waited for on the calling thread, which must not be the event loop's.
+    /// One round, waited for on the calling thread, which must not be the event loop's. Nobody has said anything when the
+    /// command is stopped meanwhile.
     public func inspectAndWait() -> Inspection {
         do {
-            return try inspect().wait()
+            return try wait(for: inspect())
+        } catch is Stopped {
+            return Inspection(reports: [])
         } catch {
             preconditionFailure("asking the peers cannot fail as a whole: \(error)")
         }
+    }
+
+    /// Nobody waits for the command any more.
+    struct Stopped: Error, CustomStringConvertible {
+        var description: String { "stopped waiting" }
+    }
+
+    /// Waits on the calling thread, which must not be the event loop's.
+    /// - Throws: `Stopped`, or what the future fails with.
+    func wait<Value: Sendable>(for future: EventLoopFuture<Value>) throws -> Value {
+        let isComplete = ConditionLock(value: false)
+        future.whenComplete { _ in
+            isComplete.lock()
+            isComplete.unlock(withValue: true)
+        }
+        while !isComplete.lock(whenValue: true, timeoutSeconds: 0.05) {
+            if Invocation.current.isStopped { throw Stopped() }
+        }
+        isComplete.unlock()
+        return try future.wait()
     }
 
     /// One round. Never fails: what goes wrong is in the reports. Takes one deadline; two when the group must first be
@@ -66,6 +90,8 @@ public final class Inspector: Sendable {
             return ask(directory.targets).map { Inspection(reports: $0, quorumInFile: quorum) }
         case .api(let url):
             return startingWith(url).map { Inspection(reports: $0) }
+        case .known(let peers):
+            return ask(peers.targets).map { Inspection(reports: $0, quorumInFile: peers.quorum) }
         }
     }
 
@@ -160,7 +186,7 @@ public final class Inspector: Sendable {
     func document<Answer: Document>(
         _: Answer.Type, _ path: String, of target: PeerTarget, maxBytes: Int = maxAnswerBytes
     ) throws -> Answer {
-        let answer = try send(.GET, path, to: target, maxBytes: maxBytes).wait()
+        let answer = try wait(for: send(.GET, path, to: target, maxBytes: maxBytes))
         guard answer.status == .ok else { throw NoDocument(status: Int(answer.status.code)) }
         return try Answer(json: answer.body.readableBytesView)
     }

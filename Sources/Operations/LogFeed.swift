@@ -84,7 +84,7 @@ public final class LogFeed: Sendable {
             next = max(page.firstIndex, end - min(limit, end) + 1)
             firstPage = nil
         }
-        while true {
+        while !Invocation.current.isStopped {
             let page: LogDocument
             if let first = firstPage {
                 page = first
@@ -153,6 +153,7 @@ public final class LogFeed: Sendable {
 
     private func lookForAnother(_ region: String?, _ peer: PeerName?) throws -> PeerTarget {
         while true {
+            if Invocation.current.isStopped { throw Failure.unreachable("stopped waiting") }
             do {
                 return try choose(region, peer, LogRange(limit: 1)).0
             } catch Failure.unreachable {

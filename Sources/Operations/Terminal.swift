@@ -33,7 +33,7 @@ public struct Style: Hashable, Sendable {
     }
 }
 
-/// Where standard output goes.
+/// Where words go: a terminal, or what is none.
 public struct Terminal: Hashable, Sendable {
     /// Used where the width cannot be told.
     public static let defaultWidth = 100
@@ -47,13 +47,18 @@ public struct Terminal: Hashable, Sendable {
     }
 
     public var kind: Kind
+    private let descriptor: Int32
 
-    public init(kind: Kind) { self.kind = kind }
+    public init(kind: Kind, descriptor: Int32 = STDOUT_FILENO) {
+        self.kind = kind
+        self.descriptor = descriptor
+    }
 
-    public static func ofStandardOutput(environment: [String: String]) -> Terminal {
-        guard isatty(STDOUT_FILENO) == 1 else { return Terminal(kind: .none) }
+    /// What the descriptor is.
+    public static func of(_ descriptor: Int32, environment: [String: String]) -> Terminal {
+        guard isatty(descriptor) == 1 else { return Terminal(kind: .none, descriptor: descriptor) }
         let name = environment["TERM"] ?? ""
-        return Terminal(kind: name.isEmpty || name == "dumb" ? .dumb : .full)
+        return Terminal(kind: name.isEmpty || name == "dumb" ? .dumb : .full, descriptor: descriptor)
     }
 
     /// As wide as it is now.
@@ -63,7 +68,7 @@ public struct Terminal: Hashable, Sendable {
     public var size: (rows: Int, columns: Int)? {
         guard kind != .none else { return nil }
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
         return (Int(size.ws_row), Int(size.ws_col))
     }
 
@@ -85,17 +90,17 @@ public enum StandardOutput {
         }
     }
 
-    public static func write(_ text: String) throws(Closed) {
+    public static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) throws(Closed) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let (count, number) = rest.withUnsafeBytes { bytes in
-                let count = unistdWrite(STDOUT_FILENO, bytes.baseAddress, bytes.count)
+                let count = unistdWrite(descriptor, bytes.baseAddress, bytes.count)
                 return (count, errno)
             }
             if count >= 0 {
                 rest = rest.dropFirst(count)
             } else if number == EAGAIN {
-                var waiting = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&waiting, 1, -1)
             } else if number != EINTR {
                 throw Closed(number: number)
@@ -108,13 +113,17 @@ private func unistdWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ coun
     write(descriptor, bytes, count)
 }
 
-/// Waiting on the calling thread, for commands that have nothing else to do.
+/// Waiting on the calling thread, for commands that have nothing else to do. Ends early when nobody waits for the command
+/// any more.
 public enum Pause {
+    /// How soon that is noticed.
+    static let slice = Duration.milliseconds(50)
+
     public static func until(_ instant: ContinuousClock.Instant, _ clock: ContinuousClock) {
         // A signal may end a sleep early.
-        while case let rest = clock.now.duration(to: instant), rest > .zero {
-            let (seconds, attoseconds) = rest.components
-            var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        while case let rest = clock.now.duration(to: instant), rest > .zero, !Invocation.current.isStopped {
+            let (_, attoseconds) = min(rest, slice).components
+            var time = timespec(tv_sec: 0, tv_nsec: Int(attoseconds / 1_000_000_000))
             _ = nanosleep(&time, nil)
         }
     }
@@ -123,8 +132,17 @@ public enum Pause {
 /// ^C and its like, counted instead of ending the command, which has to bring something to an end first.
 public enum Interruptions {
     nonisolated(unsafe) private static var counter: sig_atomic_t = 0
+    nonisolated(unsafe) private static var endsWaiting = false
 
     public static var count: Int { Int(counter) }
+
+    /// Whether whatever is waited for is to be left alone.
+    static var isStop: Bool { endsWaiting && counter > 0 }
+
+    static func endWaiting() {
+        endsWaiting = true
+        catchThem()
+    }
 
     /// From now on. A reader of our output that goes away does not end the command either.
     public static func catchThem() {

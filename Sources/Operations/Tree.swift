@@ -24,7 +24,8 @@ public indirect enum Tree: Hashable, Sendable {
 
     public enum JSONLayout: Sendable { case lines, oneLine }
 
-    public func json(_ layout: JSONLayout = .lines) -> String {
+    /// - Parameter layout: that which whoever carries out the command wants.
+    public func json(_ layout: JSONLayout = Invocation.current.jsonLayout) -> String {
         var text = ""
         writeJSON(to: &text, layout, indent: 0)
         return text

@@ -7,7 +7,7 @@ struct ActOptions: ParsableArguments {
     static let exitCodes = """
         Exit codes: 0 done, or it was so already; 1 tried, and things are as before; 3 refused, nothing was done; \
         5 unknown, `prodha history` shows whether it was done; 64 usage; 69 no peer could be asked, nothing was done; \
-        77 the peers refuse the token; 78 the configuration file cannot be used.
+        77 the peers refuse the token; 78 the configuration file cannot be used; 130 after ^C, if nothing was done.
         """
 
     @OptionGroup var target: TargetOptions
@@ -23,12 +23,13 @@ struct ActOptions: ParsableArguments {
 
     /// Carries it out, prints what became of it, and ends the command.
     func carryOut(_ act: Act) throws {
-        let environment = ProcessEnvironment.all
-        let progress = ProgressLine(environment: environment)
+        let environment = Invocation.current.environment
+        let progress = ProgressLine()
         let actor = ActRunner(try target.inspector(environment: environment), progress: progress.show)
         var random = SystemRandomNumberGenerator()
         let papers = ActPapers(
             operation: "\(act.name)-\(String(random.next(), radix: 36))", who: Self.whoami(environment), reason: reason)
+        Invocation.current.stopsOnInterrupt()
         let outcome = actor.carryOut(act, region: region, papers)
         progress.clear()
         switch target.output {
@@ -38,7 +39,7 @@ struct ActOptions: ParsableArguments {
             if outcome.kind.exitCode == 0 {
                 try target.print(outcome.message + "\n")
             } else {
-                StandardError.write("prodha: \(outcome.message)\n")
+                Invocation.current.outlet.tell("prodha: \(outcome.message)\n")
             }
         }
         throw ExitCode(outcome.kind.exitCode)
@@ -171,8 +172,8 @@ struct HistoryCommand: ParsableCommand {
     var loss = false
 
     func run() throws {
-        let environment = ProcessEnvironment.all
-        let terminal = Terminal.ofStandardOutput(environment: environment)
+        let environment = Invocation.current.environment
+        let terminal = Invocation.current.terminal
         let style = terminal.style(noColor: target.noColor, environment: environment)
         let runner = ActRunner(try target.inspector(environment: environment))
         if loss {

@@ -41,9 +41,9 @@ struct BundleCommand: ParsableCommand {
     }
 
     func run() throws {
-        let environment = ProcessEnvironment.all
-        let terminal = Terminal.ofStandardOutput(environment: environment)
-        let progress = ProgressLine(environment: environment)
+        let environment = Invocation.current.environment
+        let terminal = Invocation.current.terminal
+        let progress = ProgressLine()
         let collector = BundleCollector(
             try target.inspector(environment: environment), logEntries: logEntries, toolVersion: Version.current,
             progress: { progress.show($0) })

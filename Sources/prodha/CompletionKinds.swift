@@ -10,7 +10,7 @@ extension CompletionKind {
 
     private static func suggestions(_ list: any KeyPath<Suggestions, [Suggestion]> & Sendable) -> CompletionKind {
         .custom { words, index, _ in
-            let all = Suggestions(words: words, index: index, environment: ProcessEnvironment.all)
+            let all = Suggestions(words: words, index: index, environment: Invocation.current.environment)
             return all[keyPath: list].map { $0.line(for: CompletionShell.requesting?.rawValue) }
         }
     }

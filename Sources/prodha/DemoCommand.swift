@@ -1,5 +1,6 @@
 import ArgumentParser
 import Lab
+import Operations
 
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -97,6 +98,6 @@ struct DemoCommand: ParsableCommand {
         options.isOnce = once
         options.nodeos = nodeos
         options.usesColor = !noColor
-        throw ExitCode(Demo.run(options, environment: ProcessEnvironment.all))
+        throw ExitCode(Demo.run(options, environment: Invocation.current.environment))
     }
 }

@@ -1,6 +1,5 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import ArgumentParser
-import Glibc
 import Operations
 
 struct FailoverCommand: ParsableCommand {
@@ -72,26 +71,22 @@ struct FailoverCommand: ParsableCommand {
     }
 
     func run() throws {
-        let environment = ProcessEnvironment.all
-        let terminal = Terminal.ofStandardOutput(environment: environment)
+        let environment = Invocation.current.environment
+        let terminal = Invocation.current.terminal
         let report = FailoverReport(
             format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
             width: terminal.width)
-        let isAttended = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
-        let isTold = target.output == .table || isatty(STDERR_FILENO) == 1
+        let isTold = target.output == .table || Invocation.current.errorTerminal.kind != .none
         let runner = FailoverRunner(
             try target.inspector(environment: environment), who: ActOptions.whoami(environment), reason: reason,
             interruptions: { Interruptions.count },
-            tell: { if isTold { StandardError.write($0 + "\n") } },
-            ask: isAttended ? { Self.ask($0) } : nil, begins: { Interruptions.catchThem() })
+            tell: { if isTold { Invocation.current.outlet.tell($0 + "\n") } },
+            ask: Invocation.current.ask, begins: { Interruptions.catchThem() })
         let outcome = runner.run(request)
         try target.print(report.text(outcome))
-        if outcome.kind.exitCode != 0, target.output == .table { StandardError.write("prodha: \(outcome.message)\n") }
+        if outcome.kind.exitCode != 0, target.output == .table {
+            Invocation.current.outlet.tell("prodha: \(outcome.message)\n")
+        }
         throw ExitCode(outcome.kind.exitCode)
-    }
-
-    private static func ask(_ question: String) -> String? {
-        StandardError.write(question)
-        return readLine()
     }
 }

@@ -84,8 +84,8 @@ struct LogCommand: ParsableCommand {
     }
 
     func run() throws {
-        let environment = ProcessEnvironment.all
-        let terminal = Terminal.ofStandardOutput(environment: environment)
+        let environment = Invocation.current.environment
+        let terminal = Invocation.current.terminal
         var report = LogReport(
             format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
             width: terminal.kind == .none ? nil : terminal.width)
@@ -93,11 +93,11 @@ struct LogCommand: ParsableCommand {
         if let dataDir { return try readOffline(dataDir, &report) }
         let range = LogRange(from: from, to: to, limit: limit ?? (from == nil ? Self.tail : nil))
         let feed = LogFeed(try target.inspector(environment: environment))
-        if follow { Cursor.endOnInterrupt() }
+        if follow { Invocation.current.endsOnInterrupt() }
         do {
             try feed.read(
                 range, region: region, peer: peer.map { PeerName($0) }, follows: follow,
-                note: { StandardError.write("prodha: \($0)\n") },
+                note: { Invocation.current.outlet.tell("prodha: \($0)\n") },
                 body: { try target.print(report.text($0)) })
         } catch let failure as LogFeed.Failure {
             throw target.failure(failure.name, "\(failure)", failure.exitCode)
@@ -105,7 +105,7 @@ struct LogCommand: ParsableCommand {
     }
 
     private func showIncident(_ terminal: Terminal, _ environment: [String: String]) throws {
-        let progress = ProgressLine(environment: environment)
+        let progress = ProgressLine()
         let runner = ActRunner(try target.inspector(environment: environment), progress: progress.show)
         let found = runner.incident(region: region, lastSeconds: since?.seconds)
         progress.clear()
@@ -121,7 +121,7 @@ struct LogCommand: ParsableCommand {
 
     private func readOffline(_ directory: String, _ report: inout LogReport) throws {
         let log: OfflineLog
-        let progress = ProgressLine(environment: ProcessEnvironment.all)
+        let progress = ProgressLine()
         progress.show("copying \(directory)")
         do {
             defer { progress.clear() }
@@ -133,7 +133,7 @@ struct LogCommand: ParsableCommand {
         var last: UInt64?
         do {
             guard let kept = try log.bounds() else {
-                StandardError.write("prodha: \(directory) holds no entries\n")
+                Invocation.current.outlet.tell("prodha: \(directory) holds no entries\n")
                 return
             }
             var first = max(from ?? kept.lowerBound, kept.lowerBound)
@@ -141,7 +141,8 @@ struct LogCommand: ParsableCommand {
             let most = limit ?? (from == nil ? Self.tail : .max)
             if from == nil, end >= most { first = max(first, end - most + 1) }
             if log.commitIndex < end {
-                StandardError.write("prodha: what is known here to be committed ends at \(log.commitIndex)\n")
+                Invocation.current.outlet.tell(
+                    "prodha: what is known here to be committed ends at \(log.commitIndex)\n")
             }
             guard first <= end else { return }
             let through = most > end - first ? end : first + most - 1

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Glibc
 import Node
+import Operations
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -37,15 +38,15 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         guard let configuration = load() else { throw ExitCode.badConfiguration }
-        let code = Daemon.run(configuration, environment: ProcessEnvironment.all) { load() }
+        let code = Daemon.run(configuration, environment: Invocation.current.environment) { load() }
         throw ExitCode(code)
     }
 
     private func load() -> Configuration? {
         let result = ConfigurationLoader.load(
             file: config, overrides: .init(selfID: selfID, dataDirectory: dataDir),
-            environment: ProcessEnvironment.all, tlsCheck: TLSFilesCheck.check)
-        for finding in result.diagnostics { StandardError.write("\(finding)\n") }
+            environment: Invocation.current.environment, tlsCheck: TLSFilesCheck.check)
+        for finding in result.diagnostics { Invocation.current.outlet.tell("\(finding)\n") }
         return result.configuration
     }
 }

@@ -19,9 +19,9 @@ struct StatusCommand: ParsableCommand {
     var watch = false
 
     func run() throws {
-        let environment = ProcessEnvironment.all
+        let environment = Invocation.current.environment
         let inspector = try target.inspector(environment: environment)
-        let terminal = Terminal.ofStandardOutput(environment: environment)
+        let terminal = Invocation.current.terminal
         let report = StatusReport(
             format: target.output, style: terminal.style(noColor: target.noColor, environment: environment))
         guard watch else {
@@ -34,13 +34,17 @@ struct StatusCommand: ParsableCommand {
 
     private func repeatedly(_ inspector: Inspector, _ report: StatusReport, _ terminal: Terminal) throws {
         let isPainted = terminal.kind == .full && target.output == .table
-        if isPainted { Cursor.hide() } else { Cursor.endOnInterrupt() }
-        defer { if isPainted { Cursor.show() } }
+        let invocation = Invocation.current
+        // In a session the cursor and ^C are the session's.
+        let hidesCursor = isPainted && invocation.ownsProcess
+        if hidesCursor { Cursor.hide() } else { invocation.endsOnInterrupt() }
+        defer { if hidesCursor { Cursor.show() } }
         var screen = Screen()
         let clock = ContinuousClock()
-        while true {
+        while !invocation.isStopped {
             let next = clock.now + .seconds(1)
             let view = ClusterView(inspector.inspectAndWait())
+            if invocation.isStopped { return }
             Cursor.setExitCode(view.exitCode)
             if isPainted {
                 let size = terminal.size ?? (rows: 24, columns: terminal.width)

@@ -34,13 +34,14 @@ struct TargetOptions: ParsableArguments {
     /// Whom to ask. Says on standard error what is wrong, in JSON where that is asked for, and ends the command.
     func source(environment: [String: String]) throws -> PeerSource {
         do throws(TargetError) {
+            if config == nil, peer == nil, let usual = Invocation.current.usualSource { return usual }
             return try TargetChoice(config: config, peer: peer).source(environment: environment)
         } catch {
             if output == .json {
-                StandardError.write(error.document.json() + "\n")
+                Invocation.current.outlet.tell(error.document.json() + "\n")
             } else {
-                for finding in error.findings { StandardError.write("\(finding)\n") }
-                StandardError.write("prodha: \(error)\n")
+                for finding in error.findings { Invocation.current.outlet.tell("\(finding)\n") }
+                Invocation.current.outlet.tell("prodha: \(error)\n")
             }
             throw ExitCode(error.exitCode)
         }
@@ -50,7 +51,7 @@ struct TargetOptions: ParsableArguments {
         let source = try source(environment: environment)
         do throws(CredentialsError) {
             let credentials = try credentials.choice.credentials(for: source, environment: environment)
-            return Inspector(source: source, timeout: timeout.duration, credentials: credentials)
+            return Invocation.current.inspector(source, timeout: timeout.duration, credentials: credentials)
         } catch {
             throw failure("credentials", "\(error)", ExitCode.badConfiguration.rawValue)
         }
@@ -58,20 +59,25 @@ struct TargetOptions: ParsableArguments {
 
     /// Says on standard error what went wrong, in JSON where that is asked for, and gives the exit code to throw.
     func failure(_ name: String, _ message: String, _ code: Int32) -> ExitCode {
-        StandardError.write(
+        Invocation.current.outlet.tell(
             output == .json
                 ? Tree.error(name: name, message: message, exitCode: code).json() + "\n" : "prodha: \(message)\n")
         return ExitCode(code)
     }
 
     /// Prints a result. A reader that has gone is not told, but the command has failed.
-    func print(_ text: String) throws {
+    func print(_ text: String) throws { try Invocation.current.print(text, isJSON: output == .json) }
+}
+
+extension Invocation {
+    /// Prints a result, or says why it cannot be printed and ends the command.
+    func print(_ text: String, isJSON: Bool) throws {
         do throws(StandardOutput.Closed) {
-            try StandardOutput.write(text)
+            try outlet.write(text)
         } catch {
             if !error.isBrokenPipe {
                 let document = Tree.error(name: "output_failed", message: "\(error)", exitCode: 1)
-                StandardError.write(output == .json ? document.json() + "\n" : "prodha: \(error)\n")
+                outlet.tell(isJSON ? document.json() + "\n" : "prodha: \(error)\n")
             }
             throw ExitCode.failure
         }

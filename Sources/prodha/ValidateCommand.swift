@@ -43,7 +43,7 @@ struct ValidateCommand: ParsableCommand {
     enum ListFormat: String, ExpressibleByArgument, CaseIterable { case table, json }
 
     func run() throws {
-        let environment = ProcessEnvironment.all
+        let environment = Invocation.current.environment
         let results = files.map { file in
             ConfigurationLoader.load(
                 file: file, overrides: .init(selfID: selfID), environment: environment,
@@ -54,9 +54,9 @@ struct ValidateCommand: ParsableCommand {
         let checks = live ? try liveChecks(results, environment) : []
         switch output {
         case .table:
-            for (file, findings) in zip(files, found) { show(file, findings) }
-            if files.count > 1 { show(across, loaded: results.count { $0.configuration != nil }) }
-            for check in checks { show(check) }
+            for (file, findings) in zip(files, found) { try show(file, findings) }
+            if files.count > 1 { try show(across, loaded: results.count { $0.configuration != nil }) }
+            for check in checks { try show(check) }
         case .json: try show((found + [across]).flatMap { $0 }, checks)
         }
         if (found + [across]).joined().contains(where: { $0.severity == .error }) { throw ExitCode.badConfiguration }
@@ -76,11 +76,11 @@ struct ValidateCommand: ParsableCommand {
             let source = PeerSource.directory(directory)
             let inspector: Inspector
             do throws(CredentialsError) {
-                inspector = Inspector(
-                    source: source, timeout: timeout.duration,
+                inspector = Invocation.current.inspector(
+                    source, timeout: timeout.duration,
                     credentials: try credentials.choice.credentials(for: source, environment: environment))
             } catch {
-                StandardError.write("prodha: \(error)\n")
+                Invocation.current.outlet.tell("prodha: \(error)\n")
                 throw ExitCode.badConfiguration
             }
             checks.append(LiveCheck(directory, result.configuration, inspector.inspectAndWait()))
@@ -90,35 +90,39 @@ struct ValidateCommand: ParsableCommand {
 
     // MARK: - What is printed
 
-    private func show(_ file: String, _ findings: [Diagnostic]) {
-        for finding in findings { print(finding) }
+    private func print(_ line: String) throws { try Invocation.current.print(line + "\n", isJSON: output == .json) }
+
+    private func show(_ file: String, _ findings: [Diagnostic]) throws {
+        for finding in findings { try print("\(finding)") }
         let errors = findings.count { $0.severity == .error }
         let warnings = findings.count - errors
-        if errors > 0 { return print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))") }
-        print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : ""))
+        if errors > 0 {
+            return try print("\(file): \(Self.count(errors, "error")), \(Self.count(warnings, "warning"))")
+        }
+        try print("\(file): valid" + (warnings > 0 ? ", \(Self.count(warnings, "warning"))" : ""))
     }
 
-    private func show(_ across: [Diagnostic], loaded: Int) {
-        for finding in across { print(finding) }
+    private func show(_ across: [Diagnostic], loaded: Int) throws {
+        for finding in across { try print("\(finding)") }
         let errors = across.count { $0.severity == .error }
         let numbers = "\(Self.count(errors, "error")), \(Self.count(across.count - errors, "warning"))"
-        if loaded < files.count { return print("\(loaded) of \(files.count) files could be compared: \(numbers)") }
-        print(across.isEmpty ? "the \(files.count) files agree" : "the \(files.count) files compared: \(numbers)")
+        if loaded < files.count { return try print("\(loaded) of \(files.count) files could be compared: \(numbers)") }
+        try print(across.isEmpty ? "the \(files.count) files agree" : "the \(files.count) files compared: \(numbers)")
     }
 
-    private func show(_ check: LiveCheck) {
-        for finding in check.findings { print("\(check.region): \(finding)") }
-        if !check.isReachable { return print("\(check.region): no peer gave a status") }
-        if check.findings.isEmpty { print("\(check.region): what runs is what the file says") }
+    private func show(_ check: LiveCheck) throws {
+        for finding in check.findings { try print("\(check.region): \(finding)") }
+        if !check.isReachable { return try print("\(check.region): no peer gave a status") }
+        if check.findings.isEmpty { try print("\(check.region): what runs is what the file says") }
     }
 
     private func show(_ findings: [Diagnostic], _ checks: [LiveCheck]) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let list = String(decoding: try encoder.encode(findings), as: UTF8.self)
-        guard live else { return print(list) }
+        guard live else { return try print(list) }
         let regions = checks.map { $0.document.json(.oneLine) }.joined(separator: ", ")
-        print("{\"schema_version\": 1, \"files\": \(list), \"live\": [\(regions)]}")
+        try print("{\"schema_version\": 1, \"files\": \(list), \"live\": [\(regions)]}")
     }
 
     private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
