@@ -86,10 +86,18 @@ let layers: [Target] = [
             "API", "Antelope", "HTTP", "Keys", product("Crypto", "swift-crypto"), product("NIOCore", "swift-nio"),
             product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
         ]),
+    .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
+    .target(name: "CLineEditor", dependencies: ["CReadline"], linkerSettings: [.linkedLibrary("readline")]),
+    .target(
+        name: "Console",
+        dependencies: [
+            "API", "CLineEditor", "Operations", product("NIOConcurrencyHelpers", "swift-nio"),
+            product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+        ]),
     .executableTarget(
         name: "prodha",
         dependencies: [
-            "Configuration", "Lab", "Node", "Operations", product("ArgumentParser", "swift-argument-parser"),
+            "Configuration", "Console", "Lab", "Node", "Operations", product("ArgumentParser", "swift-argument-parser"),
         ]),
 ]
 

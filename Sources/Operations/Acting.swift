@@ -533,7 +533,7 @@ extension RegionView {
 
 extension ActDocument {
     /// "by alice@bp1 at 12:00:00Z: new disk".
-    func words(isDated: Bool = true) -> String {
+    public func words(isDated: Bool = true) -> String {
         let name = who.isEmpty ? from : who
         return "by \(printable(name.isEmpty ? "somebody" : name))" + (isDated ? " at \(at)" : "")
             + (reason.isEmpty ? "" : " (\(printable(reason)))")

@@ -222,7 +222,7 @@ extension Tree {
 
 extension StatusDocument {
     /// The other peers of the group that this peer tells of.
-    var neighbours: [PeerTarget] {
+    public var neighbours: [PeerTarget] {
         peers.prefix(ClusterView.maxHearsay).map { other in
             let api = other.api.flatMap { try? ServiceURL(parsing: $0) }
             return PeerTarget(

@@ -67,11 +67,18 @@ public struct FailoverPrompt: Hashable, Sendable {
     public var question: String
     public var expected: String
 
+    public init(question: String, expected: String) {
+        self.question = question
+        self.expected = expected
+    }
+}
+
+extension FailoverRequest {
     /// In the order in which they are asked.
-    static func prompts(_ request: FailoverRequest, to region: String) -> [FailoverPrompt] {
+    public func prompts(to region: String) -> [FailoverPrompt] {
         let name = FailoverPrompt(
             question: "Type the name of the region that is to take over (\(region)) to begin: ", expected: region)
-        guard request.purpose == .forced else { return [name] }
+        guard purpose == .forced else { return [name] }
         return [
             name,
             FailoverPrompt(question: "Type 'accept loss' if its blocks may be lost: ", expected: "accept loss"),

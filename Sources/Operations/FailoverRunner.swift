@@ -150,7 +150,7 @@ public final class FailoverRunner {
                 region: region
             )
         }
-        for prompt in FailoverPrompt.prompts(request, to: region) {
+        for prompt in request.prompts(to: region) {
             let typed = ask(prompt.question)?.filter { !$0.isNewline }
             guard typed == prompt.expected else {
                 return FailoverOutcome(

@@ -125,7 +125,7 @@ extension HistoryEntry {
         return place + about + ending + [act?.operation ?? "", act?.who ?? "", act?.from ?? "", act?.reason ?? ""]
     }
 
-    var resultWords: String {
+    public var resultWords: String {
         switch result {
         case .done: "done" + (event == .failover ? outcome.map { ": \(printable($0, limit: 512))" } ?? "" : "")
         case .failed: "failed" + (outcome.map { ": \(printable($0, limit: 512))" } ?? "")

@@ -14,6 +14,8 @@ public protocol Outlet: Sendable {
     func tell(_ text: String)
     /// What is gone when the command has its answer: progress, and sequences for a terminal.
     func show(_ text: String)
+    /// What is to be said beside the result, even to an operator who does not wait for it any more.
+    func conclude(_ text: String)
 }
 
 /// One carrying out of a command: what it is told about its surroundings, where its words go, and when it is to stop.
@@ -21,6 +23,9 @@ public protocol Outlet: Sendable {
 /// A command line of its own has those of its process. In a session commands follow each other on threads of one
 /// process, so what a command needs from outside it takes from `current`, and from nowhere else.
 public final class Invocation: Sendable {
+    public typealias MakeInspector =
+        @Sendable (PeerSource, Duration, CredentialChoice, [String: String]) throws(CredentialsError) -> Inspector
+
     /// Of the command that this thread carries out.
     @TaskLocal public static var current = Invocation()
 
@@ -30,6 +35,8 @@ public final class Invocation: Sendable {
     /// Where everything else goes.
     public let errorTerminal: Terminal
     public let jsonLayout: Tree.JSONLayout
+    /// Of results, where the command line does not say.
+    public let usualFormat: OutputFormat
     /// Whether signals are this command's own, and end the process.
     public let ownsProcess: Bool
     /// Whom to ask where the command line does not say.
@@ -38,21 +45,22 @@ public final class Invocation: Sendable {
     /// Puts a question to a person; nil where there is nobody.
     public let ask: (@Sendable (String) -> String?)?
     private let stop: @Sendable () -> Bool
-    private let makeInspector: @Sendable (PeerSource, Duration, Credentials) -> Inspector
+    private let makeInspector: MakeInspector
 
     /// - Parameters:
     ///   - isStopped: whether the operator does not wait for this command any more.
     ///   - inspector: asks peers; sessions keep one.
     public init(
         environment: [String: String], terminal: Terminal, errorTerminal: Terminal,
-        jsonLayout: Tree.JSONLayout, usualSource: PeerSource?, outlet: any Outlet,
+        jsonLayout: Tree.JSONLayout, usualFormat: OutputFormat, usualSource: PeerSource?, outlet: any Outlet,
         ask: (@Sendable (String) -> String?)?, isStopped: @escaping @Sendable () -> Bool,
-        inspector: @escaping @Sendable (PeerSource, Duration, Credentials) -> Inspector
+        inspector: @escaping MakeInspector
     ) {
         self.environment = environment
         self.terminal = terminal
         self.errorTerminal = errorTerminal
         self.jsonLayout = jsonLayout
+        self.usualFormat = usualFormat
         ownsProcess = false
         self.usualSource = usualSource
         self.outlet = outlet
@@ -67,18 +75,34 @@ public final class Invocation: Sendable {
         terminal = .of(STDOUT_FILENO, environment: environment)
         errorTerminal = .of(STDERR_FILENO, environment: environment)
         jsonLayout = .lines
+        usualFormat = .table
         ownsProcess = true
         usualSource = nil
         outlet = StandardOutlet()
         ask = isatty(STDIN_FILENO) == 1 && errorTerminal.kind != .none ? Self.askOnTerminal : nil
         stop = { Interruptions.isStop }
-        makeInspector = { Inspector(source: $0, timeout: $1, credentials: $2) }
+        makeInspector = { (source, timeout, choice, environment) throws(CredentialsError) in
+            Inspector(
+                source: source, timeout: timeout,
+                credentials: try choice.credentials(for: source, environment: environment))
+        }
     }
 
     public var isStopped: Bool { stop() }
 
-    public func inspector(_ source: PeerSource, timeout: Duration, credentials: Credentials) -> Inspector {
-        makeInspector(source, timeout, credentials)
+    /// The same, but for where its words go.
+    public func writing(to outlet: any Outlet) -> Invocation {
+        Invocation(
+            environment: environment, terminal: terminal, errorTerminal: errorTerminal, jsonLayout: jsonLayout,
+            usualFormat: usualFormat, usualSource: usualSource, outlet: outlet, ask: ask, isStopped: stop,
+            inspector: makeInspector)
+    }
+
+    /// - Parameter choice: what the command line says about what peers are shown.
+    public func inspector(
+        _ source: PeerSource, timeout: Duration, _ choice: CredentialChoice
+    ) throws(CredentialsError) -> Inspector {
+        try makeInspector(source, timeout, choice, environment)
     }
 
     /// From now on ^C makes `isStopped` true. In a session it does so anyway.
@@ -120,4 +144,5 @@ private struct StandardOutlet: Outlet {
     }
 
     func show(_ text: String) { tell(text) }
+    func conclude(_ text: String) { tell(text) }
 }

@@ -2,7 +2,7 @@
 
 /// Rows of text in columns. Where there is no room, first those columns go that may, then the right ones fall below their
 /// row, each value behind its title.
-struct Listing {
+public struct Listing {
     private let titles: [String]
     private let rows: [[String]]
     private let numbers: Set<Int>
@@ -18,7 +18,7 @@ struct Listing {
     /// - Parameters:
     ///   - numbers: the columns that are set flush right.
     ///   - expendable: the columns that may go, the first one first.
-    init(titles: [String], numbers: Set<Int> = [], expendable: [Int] = [], rows: [[String]], width: Int) {
+    public init(titles: [String], numbers: Set<Int> = [], expendable: [Int] = [], rows: [[String]], width: Int) {
         self.titles = titles
         self.rows = rows
         self.numbers = numbers
@@ -46,7 +46,7 @@ struct Listing {
 
     func header(_ style: Style) -> String { style.dim(besides(titles)[0]) }
 
-    func lines(_ style: Style) -> [String] { [header(style)] + rows.flatMap(lines(of:)) }
+    public func lines(_ style: Style) -> [String] { [header(style)] + rows.flatMap(lines(of:)) }
 
     /// One row; several lines where something is long.
     func lines(of row: [String]) -> [String] {

@@ -471,7 +471,7 @@ extension RegionView {
 
 extension SwitchDocument {
     /// "a planned switch from east to west, by alice@ops at 12:00:00Z (drill)".
-    var words: String {
+    public var words: String {
         let sort =
             switch kind {
             case .planned: "a planned switch"

@@ -62,7 +62,8 @@ public struct StatusScreen: Sendable {
 }
 
 extension RegionView {
-    var standingWords: String {
+    /// In one word.
+    public var standingWords: String {
         switch standing {
         case .active, .standby, .activating: return standing?.rawValue ?? ""
         case .unknown(let text)?: return printable(text, limit: 20)

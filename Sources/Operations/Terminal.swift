@@ -83,6 +83,9 @@ public struct Terminal: Hashable, Sendable {
 public enum StandardOutput {
     public struct Closed: Error, Hashable, Sendable, CustomStringConvertible {
         public var number: Int32
+
+        public init(number: Int32) { self.number = number }
+
         /// Whoever read it has gone, and does not want to be told.
         public var isBrokenPipe: Bool { number == EPIPE }
         public var description: String {

@@ -14,7 +14,7 @@ struct ActOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("The region; else that of the configuration file or the peer.", valueName: "name"),
+        help: ArgumentHelp("The region; else that of the configuration file or the peer.", valueName: "region"),
         completion: .regions)
     var region: String?
 
@@ -32,15 +32,17 @@ struct ActOptions: ParsableArguments {
         Invocation.current.stopsOnInterrupt()
         let outcome = actor.carryOut(act, region: region, papers)
         progress.clear()
-        switch target.output {
-        case .json: try target.print(outcome.document.json() + "\n")
-        case .yaml: try target.print(outcome.document.yaml())
-        case .table, .tsv:
-            if outcome.kind.exitCode == 0 {
-                try target.print(outcome.message + "\n")
-            } else {
-                Invocation.current.outlet.tell("prodha: \(outcome.message)\n")
+        let text =
+            switch target.output {
+            case .json: outcome.document.json() + "\n"
+            case .yaml: outcome.document.yaml()
+            case .table, .tsv: outcome.message + "\n"
             }
+        let isPlain = target.output == .table || target.output == .tsv
+        if Invocation.current.isStopped || isPlain && outcome.kind.exitCode != 0 {
+            Invocation.current.outlet.conclude((isPlain ? "prodha: " : "") + text)
+        } else {
+            try target.print(text)
         }
         throw ExitCode(outcome.kind.exitCode)
     }
@@ -165,7 +167,7 @@ struct HistoryCommand: ParsableCommand {
 
     @OptionGroup var target: TargetOptions
 
-    @Option(name: .long, help: ArgumentHelp("This region alone.", valueName: "name"), completion: .regions)
+    @Option(name: .long, help: ArgumentHelp("This region alone.", valueName: "region"), completion: .regions)
     var region: String?
 
     @Flag(name: .long, help: "The blocks that are in a region alone, because another one went on without it.")

@@ -24,7 +24,7 @@ struct FailoverCommand: ParsableCommand {
             """)
 
     @Option(
-        name: .long, help: ArgumentHelp("The region that is to be active.", valueName: "name"), completion: .regions)
+        name: .long, help: ArgumentHelp("The region that is to be active.", valueName: "region"), completion: .regions)
     var region: String?
 
     @Flag(name: .long, help: "Show what would be done, and whether it would begin; change nothing.")
@@ -49,7 +49,7 @@ struct FailoverCommand: ParsableCommand {
         name: .long,
         help: ArgumentHelp(
             "The region's name once more, instead of typing it; needed without a terminal.",
-            valueName: "name"), completion: .regions)
+            valueName: "region"), completion: .regions)
     var confirm: String?
 
     @Option(name: .long, help: ArgumentHelp("Why; kept in the history for others, up to 512 bytes.", valueName: "text"))
@@ -64,7 +64,10 @@ struct FailoverCommand: ParsableCommand {
         if let mistake = request.mistake { throw ValidationError(mistake) }
     }
 
-    private var request: FailoverRequest {
+    @Option(name: .long, help: .hidden)
+    var record: String?
+
+    var request: FailoverRequest {
         FailoverRequest(
             force ? .forced : drill ? .drill : resume ? .resume : rollback ? .rollBack : .planned, region: region,
             isDryRun: dryRun, confirmation: confirm, acceptsLoss: acceptLoss)
@@ -76,17 +79,33 @@ struct FailoverCommand: ParsableCommand {
         let report = FailoverReport(
             format: target.output, style: terminal.style(noColor: target.noColor, environment: environment),
             width: terminal.width)
+        let recorder = try recorder()
         let isTold = target.output == .table || Invocation.current.errorTerminal.kind != .none
+        let outlet = Invocation.current.outlet
         let runner = FailoverRunner(
             try target.inspector(environment: environment), who: ActOptions.whoami(environment), reason: reason,
             interruptions: { Interruptions.count },
-            tell: { if isTold { Invocation.current.outlet.tell($0 + "\n") } },
+            tell: { text in
+                recorder?.says(text)
+                if isTold { outlet.tell(text + "\n") }
+            },
             ask: Invocation.current.ask, begins: { Interruptions.catchThem() })
         let outcome = runner.run(request)
+        recorder?.ended(outcome)
         try target.print(report.text(outcome))
         if outcome.kind.exitCode != 0, target.output == .table {
             Invocation.current.outlet.tell("prodha: \(outcome.message)\n")
         }
         throw ExitCode(outcome.kind.exitCode)
+    }
+
+    /// For whoever began it and looks on.
+    private func recorder() throws -> SwitchRecord.Writer? {
+        guard let record else { return nil }
+        do throws(SwitchRecord.Failure) {
+            return try SwitchRecord.Writer(record)
+        } catch {
+            throw target.failure("cannot_write", "\(error)", ExitCode.cannotWrite.rawValue)
+        }
     }
 }

@@ -44,7 +44,8 @@ struct LogCommand: ParsableCommand {
     var follow = false
 
     @Option(
-        name: .long, help: ArgumentHelp("This region; else that of the file.", valueName: "name"), completion: .regions)
+        name: .long, help: ArgumentHelp("This region; else that of the file.", valueName: "region"),
+        completion: .regions)
     var region: String?
 
     @Option(

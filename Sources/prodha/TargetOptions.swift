@@ -26,7 +26,7 @@ struct TargetOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp("How to print the result; with json, errors are JSON too.", valueName: "format"))
-    var output = OutputFormat.table
+    var output = Invocation.current.usualFormat
 
     @Flag(name: .long, help: "No colours. (environment: NO_COLOR)")
     var noColor = false
@@ -50,8 +50,7 @@ struct TargetOptions: ParsableArguments {
     func inspector(environment: [String: String]) throws -> Inspector {
         let source = try source(environment: environment)
         do throws(CredentialsError) {
-            let credentials = try credentials.choice.credentials(for: source, environment: environment)
-            return Invocation.current.inspector(source, timeout: timeout.duration, credentials: credentials)
+            return try Invocation.current.inspector(source, timeout: timeout.duration, credentials.choice)
         } catch {
             throw failure("credentials", "\(error)", ExitCode.badConfiguration.rawValue)
         }

@@ -38,7 +38,7 @@ struct ValidateCommand: ParsableCommand {
     @OptionGroup var credentials: CredentialOptions
 
     @Option(name: .shortAndLong, help: ArgumentHelp("How to print the findings.", valueName: "format"))
-    var output = ListFormat.table
+    var output = ListFormat(rawValue: Invocation.current.usualFormat.rawValue) ?? .table
 
     enum ListFormat: String, ExpressibleByArgument, CaseIterable { case table, json }
 
@@ -76,9 +76,7 @@ struct ValidateCommand: ParsableCommand {
             let source = PeerSource.directory(directory)
             let inspector: Inspector
             do throws(CredentialsError) {
-                inspector = Invocation.current.inspector(
-                    source, timeout: timeout.duration,
-                    credentials: try credentials.choice.credentials(for: source, environment: environment))
+                inspector = try Invocation.current.inspector(source, timeout: timeout.duration, credentials.choice)
             } catch {
                 Invocation.current.outlet.tell("prodha: \(error)\n")
                 throw ExitCode.badConfiguration

@@ -24,10 +24,13 @@ private let permitted: [String: Set<String>] = [
     "Failover": [],
     "Operations": ["Configuration", "Failover", "HTTP", "API", "CZlib"],
     "Lab": ["Antelope", "Keys", "HTTP", "API"],
-    "prodha": ["Configuration", "Node", "Operations", "Lab"],
+    "Console": ["Operations", "API", "CLineEditor"],
+    "prodha": ["Configuration", "Node", "Operations", "Lab", "Console"],
 ]
 
-private let systemLibraries: Set<String> = ["CSQLite", "CSecp256k1", "CYAML", "CZlib", "CRabbitMQ"]
+private let systemLibraries: Set<String> = [
+    "CSQLite", "CSecp256k1", "CYAML", "CZlib", "CRabbitMQ", "CReadline", "CLineEditor",
+]
 
 /// What the pure layers may use from outside: nothing that does I/O, knows a clock or starts a thread.
 private let permittedOutside: [String: Set<String>] = [

@@ -1,0 +1,382 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import API
+import CLineEditor
+import Glibc
+import NIOConcurrencyHelpers
+import Operations
+
+/// The loop of an interactive session. It serves keys, signals, what the watcher sees and the thread that carries out a
+/// line, and never waits for a peer.
+public final class Desk {
+    /// How long the first prompt waits for the first look at the group.
+    static let firstLookMS: Int32 = 100
+    /// How long a command that was stopped may take for its last words.
+    static let lastWords = Duration.milliseconds(300)
+
+    private enum Message {
+        case look(Watcher.Look)
+        case ask(Question, Reply)
+        case ended(Int, Int32)
+        case note(String)
+    }
+
+    /// What others tell the loop.
+    private final class Inbox: Sendable {
+        private let messages = NIOLockedValueBox<[Message]>([])
+        let reading: Int32
+        private let writing: Int32
+
+        init() {
+            (reading, writing) = pipe()
+        }
+
+        func put(_ message: Message) {
+            messages.withLockedValue { $0.append(message) }
+            var byte: UInt8 = 0
+            _ = Glibc.write(writing, &byte, 1)
+        }
+
+        func take() -> [Message] {
+            drain(reading)
+            return messages.withLockedValue { messages in
+                defer { messages = [] }
+                return messages
+            }
+        }
+    }
+
+    /// An answer that a thread waits for.
+    private final class Reply: Sendable {
+        private let answer = ConditionLock(value: false)
+        private let value = NIOLockedValueBox(Answer.none)
+
+        func give(_ answer: Answer) {
+            value.withLockedValue { $0 = answer }
+            self.answer.lock()
+            self.answer.unlock(withValue: true)
+        }
+
+        func wait() -> Answer {
+            answer.lock(whenValue: true)
+            answer.unlock()
+            return value.withLockedValue { $0 }
+        }
+    }
+
+    private enum Mode {
+        case prompt
+        case running(Int, Gate)
+        case asking(Reply, Int, Gate)
+    }
+
+    private let session: Session
+    private let inbox = Inbox()
+    private let signals: (reading: Int32, writing: Int32)
+    private var editor: LineEditor?
+    private var mode = Mode.prompt
+    private var count = 0
+    private var shownPrompt = ""
+    /// What happened while a line was carried out.
+    private var waiting: [String] = []
+    private var exitCode: Int32?
+
+    private init(_ session: Session) {
+        self.session = session
+        signals = pipe()
+    }
+
+    /// Serves an operator until the session ends, and returns the exit code.
+    public static func serve(_ options: SessionOptions, _ table: any CommandTable) -> Int32 {
+        let transcript: Transcript?
+        do throws(Transcript.Failure) {
+            let complain: @Sendable (String) -> Void = {
+                try? StandardOutput.write("prodha: \($0)\n", to: STDERR_FILENO)
+            }
+            transcript = try options.transcript.map { path throws(Transcript.Failure) in
+                try Transcript(path, secrets: options.secrets, fails: complain)
+            }
+        } catch {
+            try? StandardOutput.write("prodha: \(error)\n", to: STDERR_FILENO)
+            return 74
+        }
+        let session = Session(options, table, isAttended: true, transcript: transcript)
+        return Desk(session).serve()
+    }
+
+    private func serve() -> Int32 {
+        le_watch_signals(signals.writing)
+        signal(SIGPIPE, SIG_IGN)
+        let inbox = inbox
+        let session = session
+        let watcher = Watcher(
+            session.loop, source: { session.watchInspector },
+            tell: { look in
+                session.take(look)
+                inbox.put(.look(look))
+            })
+        watcher.begin()
+        defer { watcher.end() }
+        Worker.start { session.learnGrammar() }
+        editor = LineEditor(
+            lines: session.state.withLockedValue { $0.lines.lines },
+            complete: { session.completer.offer($0) }, help: { Self.help($0, session) })
+        say(
+            "prodha \(session.options.version). Read-only: enable lets you change things. ? shows what can be typed, help what there is.\n"
+        )
+        if let trouble = session.state.withLockedValue({ $0.lines.trouble }) { say("\(trouble)\n") }
+        waitForFirstLook()
+        if let peer = session.options.peer {
+            begin("connect \(Words.quoted(peer))", isKept: false)
+        } else {
+            showPrompt()
+        }
+        while exitCode == nil { turn() }
+        editor?.rest()
+        return exitCode ?? 0
+    }
+
+    private static func help(_ line: String, _ session: Session) -> String? {
+        guard Words(partOf: line).openQuote == nil else { return nil }
+        return session.completer.help(
+            line, width: Terminal.of(STDOUT_FILENO, environment: session.options.environment).width)
+    }
+
+    private func waitForFirstLook() {
+        var waiting = [pollfd(fd: inbox.reading, events: Int16(POLLIN), revents: 0)]
+        guard poll(&waiting, 1, Self.firstLookMS) > 0 else { return }
+        for case .look(let look) in inbox.take() { note(look) }
+    }
+
+    // MARK: - One turn
+
+    private func turn() {
+        let isEditing = editor?.isEditing ?? false
+        var descriptors = [
+            pollfd(fd: signals.reading, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: inbox.reading, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: isEditing ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
+        ]
+        let count = poll(&descriptors, 3, 1000)
+        guard count >= 0 || errno == EINTR else {
+            exitCode = 1
+            return
+        }
+        if descriptors[0].revents != 0 { takeSignals() }
+        if descriptors[1].revents != 0 { for message in inbox.take() { take(message) } }
+        if exitCode == nil, descriptors[2].revents != 0, editor?.isEditing == true { takeKey() }
+        if exitCode == nil { refresh() }
+    }
+
+    private func takeKey() {
+        guard let entered = editor?.read() else { return }
+        switch mode {
+        case .prompt: take(entered)
+        case .asking(let reply, let number, let gate):
+            mode = .running(number, gate)
+            switch entered {
+            case .line(let text, let wasPasted):
+                session.transcript?.note(.typed, (wasPasted ? "(pasted) " : "") + text + "\n")
+                reply.give(wasPasted ? .pasted : .typed(trimmed(text)))
+            case .end:
+                say("\n")
+                reply.give(.none)
+            }
+        case .running: break
+        }
+    }
+
+    private func take(_ entered: LineEditor.Entered) {
+        switch entered {
+        case .end:
+            say("\n")
+            exitCode = 0
+        case .line(let line, _):
+            guard !trimmed(line).isEmpty else { return showPrompt() }
+            begin(line, isKept: true)
+        }
+    }
+
+    // MARK: - Carrying out a line
+
+    private func begin(_ line: String, isKept: Bool) {
+        session.transcript?.note(.typed, line + "\n")
+        if isKept { keep(line) }
+        count += 1
+        let number = count
+        let gate = Gate(transcript: session.transcript)
+        mode = .running(number, gate)
+        let inbox = inbox
+        let session = session
+        let ask: Session.Ask = { question in
+            guard !gate.isStopped else { return .none }
+            let reply = Reply()
+            inbox.put(.ask(question, reply))
+            return reply.wait()
+        }
+        Worker.start { inbox.put(.ended(number, session.carryOut(line, gate, ask: ask))) }
+    }
+
+    private func keep(_ line: String) {
+        let words = Words(partOf: line)
+        let first = words.complete.first ?? words.last ?? ""
+        let isCommand = first == "?" || (try? session.grammar.command(first)) != nil
+        guard LineFile.isKept(line, isCommand: isCommand, secrets: session.options.secrets) else { return }
+        for part in line.split(whereSeparator: \.isNewline).map(String.init) {
+            session.state.withLockedValue { $0.lines.add(part) }
+            editor?.remember(part)
+        }
+    }
+
+    private func take(_ message: Message) {
+        switch message {
+        case .look(let look): note(look)
+        case .note(let text): announce(text)
+        case .ask(let question, let reply):
+            guard case .running(let number, let gate) = mode, !gate.isStopped else { return reply.give(.none) }
+            mode = .asking(reply, number, gate)
+            session.transcript?.note(.asked, question.text + "\n")
+            // What was typed before the question was read is no answer to it.
+            tcflush(STDIN_FILENO, TCIFLUSH)
+            editor?.prompt(question.text, isQuestion: true)
+        case .ended(let number, _):
+            guard case .running(number, _) = mode else { return }
+            mode = .prompt
+            if session.state.withLockedValue({ $0.isOver }) { exitCode = 0 } else { showPrompt() }
+        }
+    }
+
+    /// ^C while a line is carried out.
+    private func stop(_ number: Int, _ gate: Gate) {
+        gate.stop()
+        let deadline = ContinuousClock.now + Self.lastWords
+        var hasEnded = false
+        while !hasEnded, case let rest = deadline - .now, rest > .zero {
+            var waiting = [pollfd(fd: inbox.reading, events: Int16(POLLIN), revents: 0)]
+            _ = poll(&waiting, 1, 20)
+            for message in inbox.take() {
+                if case .ended(number, _) = message { hasEnded = true } else { take(message) }
+            }
+        }
+        // From here on its words would stand in the way of the next line's.
+        gate.abandon()
+        say("\n")
+        if !gate.concluded {
+            say(
+                hasEnded
+                    ? "stopped waiting\n"
+                    : "stopped waiting; what was asked for may be done all the same: history shows it\n")
+        }
+        mode = .prompt
+        showPrompt()
+    }
+
+    // MARK: - Signals
+
+    private func takeSignals() {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = read(signals.reading, &bytes, bytes.count)
+        for byte in bytes.prefix(max(0, count)) where exitCode == nil {
+            switch Int32(byte) {
+            case SIGINT: interrupt()
+            case SIGWINCH: editor?.resize()
+            case SIGTSTP: editor?.suspend()
+            default: exitCode = 128 + Int32(byte)
+            }
+        }
+    }
+
+    private func interrupt() {
+        switch mode {
+        case .prompt:
+            editor?.drop()
+            showPrompt()
+        case .asking(let reply, let number, let gate):
+            editor?.drop()
+            mode = .running(number, gate)
+            reply.give(.none)
+        case .running(let number, let gate): stop(number, gate)
+        }
+    }
+
+    // MARK: - What is shown
+
+    private var isColoured: Bool { session.options.isColoured }
+
+    private func promptText() -> String {
+        session.prompt.text(isColoured ? Prompt.coloured : { text, _ in text })
+    }
+
+    private func showPrompt() {
+        for text in waiting { say(text + "\n") }
+        waiting = []
+        shownPrompt = promptText()
+        editor?.prompt(shownPrompt)
+    }
+
+    /// Renews the prompt where it says something else now.
+    private func refresh() {
+        if session.endsEnabling() {
+            announce("-- read-only again: nothing was done for a while; enable allows changes")
+        }
+        guard case .prompt = mode, editor?.isEditing == true else { return }
+        let text = promptText()
+        if text != shownPrompt, editor?.change(prompt: text) == true { shownPrompt = text }
+    }
+
+    private func note(_ look: Watcher.Look) {
+        let time = Session.now()
+        for happening in look.happenings { announce(session.line(of: happening, at: time)) }
+    }
+
+    /// Above the line that is edited, or before the next prompt.
+    private func announce(_ text: String) {
+        session.transcript?.note(.happened, text + "\n")
+        guard case .prompt = mode, let editor, editor.isEditing else {
+            waiting.append(text)
+            // What nobody looked at for a long time is in the history.
+            if waiting.count > 200 { waiting.removeFirst() }
+            return
+        }
+        editor.printAbove(text + "\n")
+    }
+
+    private func say(_ text: String) {
+        try? StandardOutput.write(text)
+        session.transcript?.note(.said, text)
+    }
+
+    private func trimmed(_ text: String) -> String {
+        var rest = text[...]
+        while rest.first?.isWhitespace == true { rest.removeFirst() }
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return String(rest)
+    }
+}
+
+extension Session {
+    /// For the prompt.
+    var watchInspector: Inspector {
+        do throws(CredentialsError) {
+            return try inspector(source, Watcher.timeout, options.credentials, options.environment)
+        } catch {
+            // A file that was there at the start; commands say what is wrong with it now.
+            return Inspector(source: source, timeout: Watcher.timeout, credentials: .none, eventLoop: loop)
+        }
+    }
+}
+
+/// A pipe from which reading never waits.
+private func pipe() -> (reading: Int32, writing: Int32) {
+    var ends: [Int32] = [0, 0]
+    precondition(Glibc.pipe(&ends) == 0, "a pipe is to be had")
+    for end in ends {
+        _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(end, F_SETFL, O_NONBLOCK)
+    }
+    return (ends[0], ends[1])
+}
+
+private func drain(_ descriptor: Int32) {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    while read(descriptor, &bytes, bytes.count) > 0 {}
+}

@@ -1,0 +1,84 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import Glibc
+import NIOConcurrencyHelpers
+import Operations
+
+/// Where the words of one command go, until nobody waits for it any more.
+final class Gate: Outlet {
+    private enum State { case open, stopped, abandoned }
+
+    private let state = NIOLockedValueBox(State.open)
+    private let transcript: Transcript?
+    /// What was said after the stop.
+    private let hasConcluded = NIOLockedValueBox(false)
+
+    init(transcript: Transcript?) { self.transcript = transcript }
+
+    var isStopped: Bool { state.withLockedValue { $0 != .open } }
+    var concluded: Bool { hasConcluded.withLockedValue { $0 } }
+
+    /// Nobody waits any more: nothing but a conclusion comes through.
+    func stop() { state.withLockedValue { $0 = .stopped } }
+    /// Nothing comes through.
+    func abandon() { state.withLockedValue { $0 = .abandoned } }
+
+    func write(_ text: String) throws(StandardOutput.Closed) {
+        // The lock is held while it is written, so that nothing comes after the stop.
+        let failure: StandardOutput.Closed? = state.withLockedValue { state in
+            guard state == .open else { return StandardOutput.Closed(number: EPIPE) }
+            do throws(StandardOutput.Closed) {
+                try StandardOutput.write(text)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        transcript?.note(.said, text)
+    }
+
+    func tell(_ text: String) { say(text, while: [.open], isKept: true) }
+    func show(_ text: String) { say(text, while: [.open], isKept: false) }
+
+    func conclude(_ text: String) {
+        if state.withLockedValue({ $0 == .stopped }) { hasConcluded.withLockedValue { $0 = true } }
+        say(text, while: [.open, .stopped], isKept: true)
+    }
+
+    private func say(_ text: String, while states: Set<State>, isKept: Bool) {
+        let isSaid = state.withLockedValue { state in
+            guard states.contains(state) else { return false }
+            try? StandardOutput.write(text, to: STDERR_FILENO)
+            return true
+        }
+        if isSaid, isKept { transcript?.note(.error, text) }
+    }
+}
+
+/// Hands everything on and keeps a copy of the results, for who compares them.
+final class CopyingOutlet: Outlet {
+    /// As much of one output is compared.
+    private static let most = 1 << 20
+
+    private let base: any Outlet
+    private let copy = NIOLockedValueBox("")
+
+    init(_ base: any Outlet) { self.base = base }
+
+    /// What has been written since the last time.
+    func take() -> String {
+        copy.withLockedValue { text in
+            defer { text = "" }
+            return text
+        }
+    }
+
+    func write(_ text: String) throws(StandardOutput.Closed) {
+        copy.withLockedValue { if $0.utf8.count < Self.most { $0 += text } }
+        try base.write(text)
+    }
+
+    func tell(_ text: String) { base.tell(text) }
+    func show(_ text: String) { base.show(text) }
+    func conclude(_ text: String) { base.conclude(text) }
+}
