@@ -39,6 +39,12 @@ struct LiveValues: Equatable, Sendable {
     }
 }
 
+extension LiveValues.Peer {
+    fileprivate func candidate(named prefix: String) -> Completer.Candidate? {
+        id.map { Completer.Candidate(word: "\(prefix)\($0)", help: "\(api), \(note)") }
+    }
+}
+
 /// Says what may come next in a line. Knows the grammar and the last that was heard, and asks nobody.
 struct Completer {
     struct Candidate: Equatable {
@@ -97,8 +103,10 @@ struct Completer {
         var given: Set<String> = []
         var awaited: Grammar.Option?
         var optionsAreOver = false
+        var region = values.region
         for word in words {
-            if awaited != nil {
+            if let option = awaited {
+                if option.names.contains("--region") { region = word }
                 awaited = nil
             } else if word == "--" {
                 optionsAreOver = true
@@ -111,17 +119,17 @@ struct Completer {
                 arguments = arguments.dropFirst()
             }
         }
-        if let awaited, let value = awaited.value { return values(value, begun, help: awaited.help) }
+        if let awaited, let value = awaited.value { return values(value, begun, help: awaited.help, of: region) }
         if let mark = begun.firstIndex(of: "="), let option = command.option(String(begun[..<mark])),
             let value = option.value
         {
-            var offer = values(value, String(begun[begun.index(after: mark)...]), help: option.help)
+            var offer = values(value, String(begun[begun.index(after: mark)...]), help: option.help, of: region)
             offer.candidates = offer.candidates.map { Candidate(word: begun[...mark] + $0.word, help: $0.help) }
             return offer
         }
         var offer = Offer()
         if let argument = arguments.first, !begun.hasPrefix("-") {
-            offer = values(argument.value, begun, help: argument.help)
+            offer = values(argument.value, begun, help: argument.help, of: region)
             if offer.candidates.isEmpty, offer.wanted.isEmpty, !offer.takesFile {
                 offer.wanted = [Candidate(word: argument.name, help: argument.help)]
             }
@@ -139,17 +147,14 @@ struct Completer {
         return offer
     }
 
-    private func values(_ value: Grammar.Value, _ begun: String, help: String) -> Offer {
+    private func values(_ value: Grammar.Value, _ begun: String, help: String, of region: String?) -> Offer {
         let candidates: [Candidate]
         switch value {
-        case .peer:
-            let own = values.peers.filter { $0.region == values.region }.compactMap { peer in
-                peer.id.map { Candidate(word: "\($0)", help: "\(peer.api), \(peer.note)") }
+        case .peer: candidates = values.peers.filter { $0.region == region }.compactMap { $0.candidate(named: "") }
+        case .anyPeer:
+            candidates = values.peers.compactMap { peer in
+                peer.candidate(named: peer.region == values.region ? "" : "\(peer.region ?? "")/")
             }
-            let others = values.peers.filter { $0.region != values.region }.compactMap { peer in
-                peer.id.map { Candidate(word: "\(peer.region ?? "")/\($0)", help: "\(peer.api), \(peer.note)") }
-            }
-            candidates = own + others
         case .region: candidates = values.regions.map { Candidate(word: $0.name, help: $0.note) }
         case .api: candidates = values.peers.map { Candidate(word: $0.api, help: $0.note) }
         case .command: candidates = grammar.commands.map { Candidate(word: $0.name, help: $0.help) }

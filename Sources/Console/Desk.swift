@@ -121,7 +121,7 @@ public final class Desk {
             lines: session.state.withLockedValue { $0.lines.lines },
             complete: { session.completer.offer($0) }, help: { Self.help($0, session) })
         say(
-            "prodha \(session.options.version). Read-only: enable lets you change things. ? shows what can be typed, help what there is.\n"
+            "prodha \(session.options.version), read-only (enable allows changes). ? shows what can be typed.\n"
         )
         if let trouble = session.state.withLockedValue({ $0.lines.trouble }) { say("\(trouble)\n") }
         waitForFirstLook()

@@ -5,7 +5,9 @@ import API
 public struct Grammar: Sendable {
     /// What a value stands for, and so what is offered for it.
     public enum Value: Hashable, Sendable {
-        case peer, region, api, file
+        /// One of the region that the command means.
+        case peer
+        case anyPeer, region, api, file
         /// An entry of the log.
         case index
         /// A command of this grammar.

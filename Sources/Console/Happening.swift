@@ -23,7 +23,7 @@ struct Happening: Equatable, Sendable {
         return alarms
             + new.regions.flatMap { region in
                 old.regions.first { $0.name == region.name }.map { between($0, region) } ?? []
-            }
+            } + switches(old, new)
     }
 
     private static func between(_ old: RegionView, _ new: RegionView) -> [Happening] {
@@ -63,14 +63,26 @@ struct Happening: Equatable, Sendable {
             let by = new.pause.map { " \($0.words())" } ?? ""
             found.append(happening(.region, new.pause == nil ? "is not paused any more" : "is paused\(by)", nil))
         }
-        if let open = new.openSwitch, open.id != old.openSwitch?.id {
-            found.append(happening(.switch, "\(open.words) has begun", nil))
-        } else if new.openSwitch == nil, let ended = old.openSwitch, new.leader != nil {
-            found.append(happening(.switch, "\(ended.words) has ended: history tells how", nil))
-        }
         found += new.alarms.filter { !old.alarms.contains($0) }
             .map { happening(.alarm, "ALARM: \(printable($0))", nil) }
         return found
+    }
+
+    /// Each is in the logs of both regions, and is told once.
+    private static func switches(_ old: ClusterView, _ new: ClusterView) -> [Happening] {
+        let before = old.regions.compactMap(\.openSwitch)
+        let now = new.regions.compactMap(\.openSwitch)
+        func once(_ switches: [SwitchDocument], notIn others: [SwitchDocument]) -> [SwitchDocument] {
+            var ids = Set(others.map(\.id))
+            return switches.filter { ids.insert($0.id).inserted }
+        }
+        let begun = once(now, notIn: before).map { Happening(kind: .switch, text: "\($0.words) has begun") }
+        // Where a region is silent it may be open there.
+        guard new.regions.allSatisfy({ $0.up > 0 }) else { return begun }
+        return begun
+            + once(before, notIn: now).map {
+                Happening(kind: .switch, text: "\($0.words) has ended: history tells how")
+            }
     }
 
     private static func peers(

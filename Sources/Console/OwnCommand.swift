@@ -16,7 +16,8 @@ enum OwnCommand: String, CaseIterable {
         return switch self {
         case .connect:
             .init(
-                rawValue, "Go on with another peer.", arguments: argument("PEER", "An id, REGION/ID, or an API.", .peer)
+                rawValue, "Go on with another peer.",
+                arguments: argument("PEER", "An id, REGION/ID, or an API.", .anyPeer)
             )
         case .peers: .init(rawValue, "List the peers that are known.")
         case .watch:

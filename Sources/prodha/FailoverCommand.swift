@@ -82,14 +82,20 @@ struct FailoverCommand: ParsableCommand {
         let recorder = try recorder()
         let isTold = target.output == .table || Invocation.current.errorTerminal.kind != .none
         let outlet = Invocation.current.outlet
+        // Whoever looks on has seen the plan.
+        var hasBegun = false
         let runner = FailoverRunner(
             try target.inspector(environment: environment), who: ActOptions.whoami(environment), reason: reason,
             interruptions: { Interruptions.count },
             tell: { text in
-                recorder?.says(text)
+                if hasBegun { recorder?.says(text) }
                 if isTold { outlet.tell(text + "\n") }
             },
-            ask: Invocation.current.ask, begins: { Interruptions.catchThem() })
+            ask: Invocation.current.ask,
+            begins: {
+                hasBegun = true
+                Interruptions.catchThem()
+            })
         let outcome = runner.run(request)
         recorder?.ended(outcome)
         try target.print(report.text(outcome))
