@@ -182,10 +182,13 @@ let tests: [Target] = [
             product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
             product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ]),
+    .target(name: "Said", dependencies: ["API", "Configuration", "Operations"], path: "Tests/Said"),
+    .testTarget(
+        name: "ConsoleTests", dependencies: ["API", "Configuration", "Console", "Operations", "Said"]),
     .testTarget(
         name: "OperationsTests",
         dependencies: [
-            "API", "Configuration", "Failover", "HTTP", "Operations", product("Logging", "swift-log"),
+            "API", "Configuration", "Failover", "HTTP", "Operations", "Said", product("Logging", "swift-log"),
             product("NIOConcurrencyHelpers", "swift-nio"), product("NIOCore", "swift-nio"),
             product("NIOHTTP1", "swift-nio"), product("NIOPosix", "swift-nio"),
         ], exclude: ["Snapshots"]),

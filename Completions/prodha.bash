@@ -173,13 +173,13 @@ _prodha() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    run|status|failover|log|history|transfer|pause|resume|confirm|maintenance|validate|bundle|demo|help)
+    run|status|failover|log|history|transfer|pause|resume|confirm|maintenance|validate|bundle|console|demo|help)
         # Offer subcommand argument completions
         "_prodha_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'run status failover log history transfer pause resume confirm maintenance validate bundle demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'run status failover log history transfer pause resume confirm maintenance validate bundle console demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -732,6 +732,60 @@ _prodha_bundle() {
         ;;
     '--output'|'-o')
         __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    esac
+}
+
+_prodha_console() {
+    repeating_flags=()
+    non_repeating_flags=(--keep-going --no-color --version -h --help)
+    repeating_options=(-c --command)
+    non_repeating_options=(--transcript --config --peer --cacert --cert --key --timeout --output -o)
+    __prodha_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-c'|'--command')
+        return
+        ;;
+    '--transcript')
+        __prodha_add_completions -f
+        return
+        ;;
+    '--config')
+        __prodha_add_completions -o plusdirs -fX '!*.@(json|yaml|yml)'
+        return
+        ;;
+    '--peer')
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion console -- --peer "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--cacert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--cert')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|crt)'
+        return
+        ;;
+    '--key')
+        __prodha_add_completions -o plusdirs -fX '!*.@(pem|key)'
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--output'|'-o')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''yaml'$'\n''tsv'
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __prodha_add_completions -W "$(__prodha_custom_complete ---completion console -- positional@0 "${COMP_CWORD}" "$(__prodha_cursor_index_in_current_word)")"
         return
         ;;
     esac

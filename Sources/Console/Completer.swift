@@ -59,6 +59,8 @@ struct Completer {
         var takesFile = false
         /// What is wanted, where it is nothing that can be listed.
         var wanted: [Candidate] = []
+        /// An option waits for its value, so nothing else can stand there.
+        var isOptionsValue = false
     }
 
     /// How many entries of the log are offered, newest first, each further away than the one before.
@@ -92,7 +94,7 @@ struct Completer {
             return offer
         }
         var offer = offer(rest, begun: begun)
-        if !rest.isEmpty, "until".hasPrefix(begun), !begun.hasPrefix("-") {
+        if !rest.isEmpty, "until".hasPrefix(begun), !offer.isOptionsValue {
             offer.candidates.append(Candidate(word: "until", help: "end when a condition holds"))
         }
         return offer
@@ -119,7 +121,11 @@ struct Completer {
                 arguments = arguments.dropFirst()
             }
         }
-        if let awaited, let value = awaited.value { return values(value, begun, help: awaited.help, of: region) }
+        if let awaited, let value = awaited.value {
+            var offer = values(value, begun, help: awaited.help, of: region)
+            offer.isOptionsValue = true
+            return offer
+        }
         if let mark = begun.firstIndex(of: "="), let option = command.option(String(begun[..<mark])),
             let value = option.value
         {

@@ -15,11 +15,11 @@ struct ConsoleCommand: ParsableCommand {
             what changes production asks first. ^C stops waiting, never what a peer has been asked for. A switch between \
             regions goes on when the session ends, and `attach` finds it again.
 
-            Without a terminal, or with --command, it carries out commands without asking, and stops at the first that \
-            fails. The lines that were typed are kept in $XDG_STATE_HOME/prodha/lines.
+            Without a terminal, or with --command, it carries out commands without asking, stops at the first that fails, and \
+            ends with that one's exit code. The lines that were typed are kept in $XDG_STATE_HOME/prodha/lines.
 
-            Exit codes: 0 the session was ended, or all commands did well; else that of the first command that failed; \
-            64 usage; 74 the transcript cannot be written; 78 the configuration file cannot be used.
+            Exit codes: 0 the session was ended, or all commands did well; 64 usage; 74 the transcript cannot be written; \
+            78 the configuration file cannot be used.
             """)
 
     @Argument(

@@ -8,6 +8,7 @@ import NIOCore
 import Testing
 
 @testable import Operations
+@testable import Said
 
 /// What one canned peer has to tell.
 private struct Papers: Sendable {

@@ -3,6 +3,8 @@ import Configuration
 import Operations
 import Testing
 
+@testable import Said
+
 @Suite struct ClusterViewTests {
     @Test(arguments: situations)
     func theSentenceSaysTheWholeTruth(_ situation: Situation) throws {

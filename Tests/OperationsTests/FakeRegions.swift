@@ -7,6 +7,7 @@ import NIOHTTP1
 import Testing
 
 @testable import Operations
+@testable import Said
 
 /// Two regions of three peers each, east active and west standby, that keep the rules of regions and of switches: every
 /// change is compare-and-set, a request that comes again is not carried out again. Requests can be lost, late, doubled, and

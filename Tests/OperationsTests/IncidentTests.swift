@@ -3,6 +3,8 @@ import API
 import Operations
 import Testing
 
+@testable import Said
+
 /// One time line out of several, whose clocks disagree.
 @Suite struct IncidentTests {
     private func time(_ milliseconds: Int64) -> UTCInstant { UTCInstant(unixMilliseconds: Said.now + milliseconds) }

@@ -9,6 +9,7 @@ import NIOPosix
 import Testing
 
 @testable import Operations
+@testable import Said
 
 /// Servers on loopback for one test, and the loop that they and the inspector live on.
 final class Loopback: Sendable {

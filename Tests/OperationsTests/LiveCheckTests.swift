@@ -4,6 +4,8 @@ import Configuration
 import Operations
 import Testing
 
+@testable import Said
+
 /// What runs is not what the file says.
 @Suite struct LiveCheckTests {
     private static let text = """

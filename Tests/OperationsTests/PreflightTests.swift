@@ -3,6 +3,7 @@ import Configuration
 import Testing
 
 @testable import Operations
+@testable import Said
 
 /// Two regions of three peers: east produces, peer 2 leads it; west is standby, peer 1 leads it.
 struct TwoRegions {

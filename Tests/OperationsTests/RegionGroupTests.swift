@@ -4,6 +4,7 @@ import Foundation
 import Testing
 
 @testable import Operations
+@testable import Said
 
 private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Look(reports: reports) }
 

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import Operations
+@testable import Said
 
 private let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Snapshots")
 

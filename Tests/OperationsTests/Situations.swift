@@ -3,6 +3,8 @@ import Configuration
 import Operations
 import Testing
 
+@testable import Said
+
 /// A situation, and the sentence and verdict that are true in it.
 struct Situation: Sendable, CustomTestStringConvertible {
     var name: String
