@@ -59,6 +59,9 @@ final class Session: Sendable {
     let loop: any EventLoop
     let transcript: Transcript?
     let state: NIOLockedValueBox<State>
+    private let isGrammarLearnt = ConditionLock(value: false)
+    /// So long completion waits for that, right after the start.
+    private static let grammarSeconds = 0.15
     /// Somebody sits before it.
     let isAttended: Bool
 
@@ -93,6 +96,10 @@ final class Session: Sendable {
 
     /// Learns the options of all commands. Takes a while.
     func learnGrammar() {
+        defer {
+            isGrammarLearnt.lock()
+            isGrammarLearnt.unlock(withValue: true)
+        }
         let grammar = Grammar(commands: table.described() + Self.ownCommands)
         state.withLockedValue { $0.grammar = grammar }
     }
@@ -212,6 +219,11 @@ final class Session: Sendable {
     }
 
     var completer: Completer {
+        if isGrammarLearnt.lock(whenValue: true, timeoutSeconds: Self.grammarSeconds) { isGrammarLearnt.unlock() }
+        return present
+    }
+
+    private var present: Completer {
         state.withLockedValue { state in
             let values = state.view.map { LiveValues($0, region: state.connected.region) } ?? LiveValues()
             return Completer(grammar: state.grammar, values: values)

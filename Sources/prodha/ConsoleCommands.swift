@@ -78,8 +78,11 @@ struct ConsoleCommands: CommandTable {
 
     func prepare(_ words: [String], usualRegion: String) -> Preparation {
         do {
-            guard let command = try Prodha.parseAsRoot(words) as? any SessionCommand else {
-                // Commands that a session lacks are not in its grammar; what is left is help.
+            var parsed = try Prodha.parseAsRoot(words)
+            guard let command = parsed as? any SessionCommand else {
+                let isOurs = Prodha.configuration.subcommands.contains { $0 == type(of: parsed) }
+                // What is not ours is the parser's own, for --help.
+                if !isOurs { try parsed.run() }
                 return .mistake("\(words.first ?? "") is not for a session", exitCode: ExitCode.usage.rawValue)
             }
             return .ready(

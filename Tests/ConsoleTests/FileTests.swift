@@ -72,7 +72,10 @@ private func folder() throws -> String {
         transcript.note(.happened, "-- peer 1 has gone\n")
         transcript.note(.said, "s3cret-token says\nnext\n")
         let lines = try String(contentsOfFile: folder + "/t", encoding: .utf8).split(separator: "\n")
-        #expect(lines.map { String($0.dropFirst(25)) } == ["> status", "- -- peer 1 has gone", "  well, as (secret) says", "  next"])
+        #expect(
+            lines.map { String($0.dropFirst(25)) } == [
+                "> status", "- -- peer 1 has gone", "  well, as (secret) says", "  next",
+            ])
         #expect(lines.allSatisfy { $0.prefix(25).wholeMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /#) != nil })
         let mode = try FileManager.default.attributesOfItem(atPath: folder + "/t")[.posixPermissions] as? Int
         #expect(mode == 0o600)
@@ -124,7 +127,10 @@ private final class Counter: @unchecked Sendable {
     }
 
     @Test func bytesThatAreNoTextAreRefusedAsALine() throws {
-        #expect(try lines([0x61, 0x0a, 0xff, 0xfe, 0x0a, 0x62, 0x0a]) == ["a", "! line 2 is not text (UTF-8); nothing of it was carried out", "b"])
+        #expect(
+            try lines([0x61, 0x0a, 0xff, 0xfe, 0x0a, 0x62, 0x0a]) == [
+                "a", "! line 2 is not text (UTF-8); nothing of it was carried out", "b",
+            ])
         #expect(try lines([0x61, 0x00, 0x0a]).first?.hasPrefix("! line 1 is not text") == true)
     }
 }
