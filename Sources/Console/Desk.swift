@@ -79,6 +79,7 @@ public final class Desk {
     /// What happened while a line was carried out.
     private var waiting: [String] = []
     private var exitCode: Int32?
+    private var hasLooked = false
 
     private init(_ session: Session) {
         self.session = session
@@ -325,6 +326,8 @@ public final class Desk {
 
     private func note(_ look: Watcher.Look) {
         let time = Session.now()
+        if !hasLooked, look.view.verdict == .unreachable { announce("-- \(look.view.headline)") }
+        hasLooked = true
         for happening in look.happenings { announce(session.line(of: happening, at: time)) }
     }
 

@@ -106,6 +106,7 @@ extension Session {
 
     /// Makes that peer the one of the prompt, if it answers. Else nothing is changed.
     func connect(to name: String) throws(ConnectFailure) {
+        learnIfNothingIsKnown()
         let target: PeerTarget
         if let known = knownPeer(name) {
             target = known
@@ -152,6 +153,15 @@ extension Session {
             state.isLearnt = true
             state.seen[state.connected.label] = Seen(status: status, at: .now)
         }
+    }
+
+    /// One look, where no watcher has had one.
+    private func learnIfNothingIsKnown() {
+        guard state.withLockedValue({ !$0.isLearnt }),
+            let found = try? inspector(source, options.timeout, options.credentials, options.environment)
+                .inspectAndWait()
+        else { return }
+        take(Watcher.Look(view: ClusterView(found), happenings: [], at: .now))
     }
 
     private func knownPeer(_ name: String) -> PeerTarget? {

@@ -25,7 +25,7 @@ extension Session {
                 return mistake("this cannot be rehearsed")
             }
             let code = rehearsal.carryOut()
-            if code != 0 || Invocation.current.isStopped { return code }
+            if code != 0 || Invocation.current.isStopped || isActive(region) { return code }
             guard confirm(request.prompts(to: region), ask) else { return notConfirmed() }
             words += ["--confirm", region]
         case .resume:
@@ -34,6 +34,12 @@ extension Session {
             guard confirm("Undo the switch that is open?", ask) else { return notConfirmed() }
         }
         return begin(words)
+    }
+
+    /// Then nothing is to be done, as has been said.
+    private func isActive(_ region: String) -> Bool {
+        let inspector = try? inspector(source, options.timeout, options.credentials, options.environment)
+        return inspector.map { ClusterView($0.inspectAndWait()).region(named: region)?.isActive == true } ?? false
     }
 
     /// - Parameter words: as on the command line.

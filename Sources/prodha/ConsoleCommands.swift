@@ -104,8 +104,11 @@ struct ConsoleCommands: CommandTable {
         } catch let code as ExitCode {
             return code.rawValue
         } catch {
-            Invocation.current.outlet.tell("prodha: \(Prodha.message(for: error))\n")
-            return Prodha.exitCode(for: error).rawValue
+            let (message, code) = (Prodha.message(for: error), Prodha.exitCode(for: error).rawValue)
+            let document = Tree.error(name: "failed", message: message, exitCode: code)
+            let isJSON = Invocation.current.usualFormat == .json
+            Invocation.current.outlet.tell(isJSON ? document.json() + "\n" : "prodha: \(message)\n")
+            return code
         }
     }
 

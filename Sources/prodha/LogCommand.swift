@@ -98,7 +98,7 @@ struct LogCommand: ParsableCommand {
         do {
             try feed.read(
                 range, region: region, peer: peer.map { PeerName($0) }, follows: follow,
-                note: { Invocation.current.outlet.tell("prodha: \($0)\n") },
+                note: { target.note($0) },
                 body: { try target.print(report.text($0)) })
         } catch let failure as LogFeed.Failure {
             throw target.failure(failure.name, "\(failure)", failure.exitCode)

@@ -64,6 +64,12 @@ struct TargetOptions: ParsableArguments {
         return ExitCode(code)
     }
 
+    /// Says what is worth knowing beside the result, in JSON where that is asked for.
+    func note(_ text: String) {
+        let document = Tree.map([.init("schema_version", .integer(1)), .init("note", .string(text))])
+        Invocation.current.outlet.tell(output == .json ? document.json(.oneLine) + "\n" : "prodha: \(text)\n")
+    }
+
     /// Prints a result. A reader that has gone is not told, but the command has failed.
     func print(_ text: String) throws { try Invocation.current.print(text, isJSON: output == .json) }
 }
