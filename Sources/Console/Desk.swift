@@ -105,6 +105,9 @@ public final class Desk {
     }
 
     private func serve() -> Int32 {
+        if let failure = session.begin(with: session.options.peer) {
+            return session.refuse(failure, Gate(transcript: session.transcript))
+        }
         le_watch_signals(signals.writing)
         signal(SIGPIPE, SIG_IGN)
         let inbox = inbox
@@ -126,11 +129,7 @@ public final class Desk {
         )
         if let trouble = session.state.withLockedValue({ $0.lines.trouble }) { say("\(trouble)\n") }
         waitForFirstLook()
-        if let peer = session.options.peer {
-            begin("connect \(Words.quoted(peer))", isKept: false)
-        } else {
-            showPrompt()
-        }
+        showPrompt()
         while exitCode == nil { turn() }
         editor?.rest()
         return exitCode ?? 0
@@ -193,15 +192,15 @@ public final class Desk {
             exitCode = 0
         case .line(let line, _):
             guard !trimmed(line).isEmpty else { return showPrompt() }
-            begin(line, isKept: true)
+            begin(line)
         }
     }
 
     // MARK: - Carrying out a line
 
-    private func begin(_ line: String, isKept: Bool) {
+    private func begin(_ line: String) {
         session.transcript?.note(.typed, line + "\n")
-        if isKept { keep(line) }
+        keep(line)
         count += 1
         let number = count
         let gate = Gate(transcript: session.transcript)

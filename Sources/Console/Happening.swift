@@ -95,7 +95,7 @@ struct Happening: Equatable, Sendable {
             switch (before.report.failure, peer.report.failure) {
             case (nil, let failure?):
                 return happening(.peerDown, "\(peer.name) does not answer (\(printable(failure.message)))", peer.id)
-            case (_?, nil): return happening(.peerUp, "\(peer.name) answers again", peer.id)
+            case (_?, nil): return happening(.peerUp, "\(peer.name) answers now", peer.id)
             case (nil, nil), (_?, _?): return nil
             }
         }
@@ -104,7 +104,9 @@ struct Happening: Equatable, Sendable {
     /// "12:01:07 east: peer 2 leads now (was peer 1), term 8".
     func line(at time: UTCInstant) -> String {
         let clock = time.description.split(separator: "T").last?.prefix(8) ?? ""
-        return "-- \(clock) " + (region.map { "\(printable($0, limit: 64)): " } ?? "") + text
+        // What is said of the region itself needs no colon.
+        let mark = text.hasPrefix("is ") ? "" : ":"
+        return "-- \(clock) " + (region.map { printable($0, limit: 64) + mark + " " } ?? "") + text
     }
 
     func document(at time: UTCInstant) -> Tree {

@@ -23,11 +23,7 @@ struct LineFile {
             trouble = "lines are not kept: there is no folder for them; set XDG_STATE_HOME or HOME"
             return
         }
-        guard let text = Self.read(path) else { return }
-        let kept = Self.latest(text.split(separator: "\n").map(String.init))
-        lines = kept
-        // Sessions only add to it, so it is made short here.
-        if kept.count < text.count(where: { $0 == "\n" }) { rewrite(path) }
+        lines = Self.latest(Self.read(path))
     }
 
     /// What is kept of a line: nothing that begins with a blank, is no command, or holds a secret.
@@ -39,19 +35,38 @@ struct LineFile {
     mutating func add(_ line: String) {
         lines = Self.latest(lines + [line])
         guard let path else { return }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return note(path, errno) }
-        defer { close(descriptor) }
-        fchmod(descriptor, 0o600)
-        do throws(StandardOutput.Closed) {
-            try StandardOutput.write(line + "\n", to: descriptor)
+        do throws(Failure) {
+            try Self.add(line, to: path)
+            trouble = nil
         } catch {
-            note(path, error.number)
+            trouble = "lines are not kept: cannot write \(path): \(String(cString: strerror(error.number)))"
         }
     }
 
-    private mutating func note(_ path: String, _ number: Int32) {
-        trouble = "lines are not kept: cannot write \(path): \(String(cString: strerror(number)))"
+    private struct Failure: Error { var number: Int32 }
+
+    /// Other sessions add to it too, so it is read anew, under a lock.
+    private static func add(_ line: String, to path: String) throws(Failure) {
+        let lock = open(path + ".lock", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else { throw Failure(number: errno) }
+        defer { close(lock) }
+        // Another one's takes a millisecond; whoever holds it for longer is not waited for.
+        for _ in 0..<50 where flock(lock, LOCK_EX | LOCK_NB) != 0 { usleep(2000) }
+        let temporary = path + ".new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw Failure(number: errno) }
+        var failure: Failure?
+        do throws(StandardOutput.Closed) {
+            let text = latest(read(path) + [line]).map { $0 + "\n" }.joined()
+            try StandardOutput.write(text, to: descriptor)
+        } catch {
+            failure = Failure(number: error.number)
+        }
+        if close(descriptor) != 0 { failure = failure ?? Failure(number: errno) }
+        if failure == nil, rename(temporary, path) != 0 { failure = Failure(number: errno) }
+        guard let failure else { return }
+        unlink(temporary)
+        throw failure
     }
 
     private static func latest(_ lines: [String]) -> [String] {
@@ -59,20 +74,11 @@ struct LineFile {
         return lines.reversed().filter { !$0.isEmpty && seen.insert($0).inserted }.prefix(most).reversed()
     }
 
-    private static func read(_ path: String) -> String? {
+    private static func read(_ path: String) -> [String] {
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= maxBytes else {
-            return nil
-        }
-        return (try? Data(contentsOf: URL(filePath: path))).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    private mutating func rewrite(_ path: String) {
-        let temporary = path + ".\(getpid())"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return }
-        let isWhole = (try? StandardOutput.write(lines.map { $0 + "\n" }.joined(), to: descriptor)) != nil
-        close(descriptor)
-        if !isWhole || rename(temporary, path) != 0 { unlink(temporary) }
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= maxBytes,
+            let bytes = try? Data(contentsOf: URL(filePath: path))
+        else { return [] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 }

@@ -106,24 +106,7 @@ extension Session {
 
     /// Makes that peer the one of the prompt, if it answers. Else nothing is changed.
     func connect(to name: String) throws(ConnectFailure) {
-        learnIfNothingIsKnown()
-        let target: PeerTarget
-        if let known = knownPeer(name) {
-            target = known
-        } else {
-            do throws(TargetError) {
-                let source = try TargetChoice(peer: name).source(environment: [:])
-                guard Int(name) == nil, let given = source.targets.first else {
-                    throw TargetError.badPeer("")
-                }
-                target = given
-            } catch {
-                throw ConnectFailure(
-                    message: "there is no peer \(printable(name, limit: 60)); peers lists those that are known",
-                    name: "unknown_peer",
-                    exitCode: 64)
-            }
-        }
+        let target = try peer(named: name)
         // Whoever connects anew may have renewed a certificate.
         forgetInspectors()
         let source = PeerSource.known(KnownPeers(targets: [target], authorityFile: options.source.authorityFile))
@@ -152,6 +135,43 @@ extension Session {
             state.isChosen = true
             state.isLearnt = true
             state.seen[state.connected.label] = Seen(status: status, at: .now)
+        }
+    }
+
+    /// A peer that is known, or an API.
+    private func peer(named name: String) throws(ConnectFailure) -> PeerTarget {
+        learnIfNothingIsKnown()
+        if let known = knownPeer(name) { return known }
+        if Int(name) == nil, let given = try? TargetChoice(peer: name).source(environment: [:]).targets.first {
+            return given
+        }
+        throw ConnectFailure(
+            message: "there is no peer \(printable(name, limit: 60)); peers lists those that are known",
+            name: "unknown_peer", exitCode: 64)
+    }
+
+    /// Makes that peer the one of the prompt, whether it answers or not: it may be the one to be waited for.
+    /// - Parameter name: nil: the leader, once it is known.
+    func begin(with name: String?) -> ConnectFailure? {
+        guard let name else { return nil }
+        do throws(ConnectFailure) {
+            let target = try peer(named: name)
+            state.withLockedValue { state in
+                if !state.known.targets.contains(where: { $0.isSame(as: target) }) {
+                    state.known.targets.append(target)
+                }
+                state.connected = target
+                state.isChosen = true
+            }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    func refuse(_ failure: ConnectFailure, _ gate: Gate) -> Int32 {
+        Invocation.$current.withValue(invocation(gate, nil)) {
+            mistake(failure.message, name: failure.name, exitCode: failure.exitCode)
         }
     }
 

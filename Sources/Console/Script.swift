@@ -42,9 +42,9 @@ public enum Script {
             if first == 0 { first = code }
             return (code == 0 || keepsGoing) && !session.state.withLockedValue { $0.isOver }
         }
-        if let peer = options.peer, !take(.success("connect \(Words.quoted(peer))")) { return first }
+        if let failure = session.begin(with: options.peer) { return session.refuse(failure, gate) }
         if let commands {
-            for command in commands where !take(.success(command)) { break }
+            for command in commands where !take(LineReader.checked(command, most: maxLineBytes)) { break }
             return first
         }
         var reader = LineReader(STDIN_FILENO, most: maxLineBytes)
@@ -67,6 +67,12 @@ struct LineReader {
     init(_ descriptor: Int32, most: Int) {
         self.descriptor = descriptor
         self.most = most
+    }
+
+    static func checked(_ command: String, most: Int) -> Result<String, Mistake> {
+        command.utf8.count <= most
+            ? .success(command)
+            : .failure(Mistake(message: "a command is longer than \(most) bytes; nothing of it was carried out"))
     }
 
     /// Nil: there are no more. The last one needs no newline.

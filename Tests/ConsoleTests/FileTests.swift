@@ -21,7 +21,6 @@ private func folder() throws -> String {
         #expect(LineFile(folder: folder).lines == ["peers", "status", "log -n 5"])
         let mode = try FileManager.default.attributesOfItem(atPath: folder + "/lines")[.posixPermissions] as? Int
         #expect(mode == 0o600)
-        // Read once more, it has been made short.
         #expect(try String(contentsOfFile: folder + "/lines", encoding: .utf8) == "peers\nstatus\nlog -n 5\n")
     }
 
@@ -41,9 +40,12 @@ private func folder() throws -> String {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let text = (0..<(LineFile.most + 500)).map { "log --from \($0)\n" }.joined()
         try text.write(toFile: folder + "/lines", atomically: true, encoding: .utf8)
-        let file = LineFile(folder: folder)
+        var file = LineFile(folder: folder)
         #expect(file.lines.count == LineFile.most)
         #expect(file.lines.last == "log --from \(LineFile.most + 499)")
+        file.add("status")
+        let kept = try String(contentsOfFile: folder + "/lines", encoding: .utf8).split(separator: "\n")
+        #expect(kept.count == LineFile.most && kept.last == "status" && file.lines == kept.map(String.init))
     }
 
     @Test func aFolderThatCannotBeWrittenIsSaidAndStopsNothing() {

@@ -78,13 +78,13 @@ import Testing
     @Test func peersThatGoAndComeAreTold() {
         let without = [missing(1)] + [Said.leader(), .follower(3)].map(\.report)
         #expect(happenings(well, without) == ["east: peer 1 does not answer (connection refused)"])
-        #expect(happenings(without, well) == ["east: peer 1 answers again"])
+        #expect(happenings(without, well) == ["east: peer 1 answers now"])
     }
 
     @Test func whereNobodyAnswersNothingElseIsToldToHaveChanged() {
         let silent = [missing(1), missing(2), missing(3)]
         #expect(happenings(well, silent).allSatisfy { $0.contains("does not answer") })
-        #expect(happenings(silent, well).allSatisfy { $0.contains("answers again") })
+        #expect(happenings(silent, well).allSatisfy { $0.contains("answers now") })
     }
 
     @Test func anotherStandingAndAPauseAreTold() {
