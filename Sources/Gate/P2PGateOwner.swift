@@ -48,6 +48,8 @@ public enum P2PDropReason: String, Hashable, Sendable, CaseIterable {
     case otherBlockCommitted = "other_block_committed"
     /// Above the committed head: what the group commits comes to nodeos by the feed.
     case aboveCommittedHead = "above_committed_head"
+    /// Another region went on without it.
+    case leftBehind = "left_behind"
     /// nodeos is not known to be paused: it would drop the block and never take it over p2p again.
     case nodeosNotPaused = "nodeos_not_paused"
 }

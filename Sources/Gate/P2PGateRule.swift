@@ -12,6 +12,10 @@ public enum P2PHeight: Hashable, Sendable {
     case belowTheLog
     /// Above the committed head, or the group has none.
     case aboveTheHead
+    /// The log has this very block, and another region went on without it: it is not the chain's.
+    case leftBehind
+    /// Another region went on below it. The log had a block of this height, and has it no longer.
+    case perhapsLeftBehind
 }
 
 /// What decides whether a block from the local nodeos may go out, as it is known at that moment.
@@ -39,7 +43,12 @@ public struct P2POutgoingFacts: Hashable, Sendable {
     /// Whether block `id` may go out.
     public func verdict(on id: BlockID) -> P2POutgoingVerdict {
         guard producer == .guarded else { return .pass }
-        if case .committed(let committed) = height { return committed == id ? .pass : .hold }
+        switch height {
+        case .committed(let committed): return committed == id ? .pass : .hold
+        case .leftBehind: return .hold
+        case .perhapsLeftBehind: return cameInOnStandby ? .pass : .hold
+        case .belowTheLog, .aboveTheHead: break
+        }
         if isSignedHere { return .hold }
         return isIrreversible || cameInOnStandby ? .pass : .hold
     }
@@ -89,6 +98,7 @@ public struct P2PIncomingFacts: Hashable, Sendable {
         guard producer == .guarded else { return .pass }
         switch region {
         case .standby:
+            if height == .leftBehind { return .drop(.leftBehind) }
             // What is dropped here nodeos asks for again once it sees a descendant; what it dropped itself, never.
             return production == .possible && presence != .has ? .drop(.nodeosNotPaused) : .pass
         case .active:
@@ -96,7 +106,8 @@ public struct P2PIncomingFacts: Hashable, Sendable {
             case .committed(let committed):
                 guard committed == id else { return .drop(.otherBlockCommitted) }
             case .aboveTheHead: return .drop(.aboveCommittedHead)
-            case .belowTheLog: break
+            case .leftBehind: return .drop(.leftBehind)
+            case .belowTheLog, .perhapsLeftBehind: break
             }
             return production == .paused || presence == .has ? .pass : .drop(.nodeosNotPaused)
         }

@@ -6,12 +6,14 @@ import Gate
 // What status and metrics show of the nodeos beside this peer.
 
 extension NodeosStatus.Condition {
+    static let divergedWord = "diverged"
+
     var word: String {
         switch self {
         case .unreachable: "unreachable"
         case .wrongChain: "wrong_chain"
         case .behind: "behind"
-        case .diverged: "diverged"
+        case .diverged: Self.divergedWord
         case .well: "well"
         }
     }
@@ -64,6 +66,12 @@ extension NodeosAttachment {
             document.problem = why
         } else {
             document.problem = status.problem
+        }
+        if isLeftBehind, let superseder = node.replica.state.region.superseded?.by {
+            document.condition = NodeosStatus.Condition.divergedWord
+            document.problem =
+                "\(superseder.name) went on without what is irreversible here, and nodeos never undoes that: stop it, remove "
+                + "its data, and start it from a snapshot of the chain or from the genesis"
         }
         if stampedAhead != nil {
             document.problem =

@@ -28,18 +28,27 @@ extension NodeosAttachment: P2PGateOwner {
     }
 
     /// What the log says about a height, from memory.
-    private func height(_ number: UInt32) -> P2PHeight {
+    private func height(of id: BlockID) -> P2PHeight {
+        let number = id.blockNumber
         guard let head = node.replica.state.head?.block, number <= head.number else { return .aboveTheHead }
-        // What this region has may not be the chain's since another one went on without it.
-        if node.replica.state.region.superseded != nil { return .belowTheLog }
+        if let superseded = node.replica.state.region.superseded {
+            // Of several producers the chain may have taken up what only this region had.
+            guard settings.producers == .all, let base = superseded.by.base, number >= base.blockNumber, id != base
+            else { return .belowTheLog }
+            guard let own = committedIDs[number] else { return .perhapsLeftBehind }
+            return own == id ? .leftBehind : .belowTheLog
+        }
         if number == head.number { return .committed(head.id) }
         return committedIDs[number].map { .committed($0) } ?? .belowTheLog
     }
 
+    /// What nodeos holds to be irreversible another region went on without: it never comes to the chain by itself.
+    var isLeftBehind: Bool { driver?.status.irreversible.map { height(of: $0.id) == .leftBehind } ?? false }
+
     func outgoing(block: SignedBlockView) -> P2POutgoingVerdict {
         let region = node.replica.state.region
         return P2POutgoingFacts(
-            producer: producer(of: block), height: height(block.number),
+            producer: producer(of: block), height: height(of: block.id),
             isSignedHere: block.signature.map { signatures?.gave($0) ?? false } ?? false,
             isIrreversible: block.number <= driver?.status.irreversible?.number ?? 0,
             cameInOnStandby: region.epoch > 0 && region.activity == .standby && cameIn.contains(block.id)
@@ -59,7 +68,7 @@ extension NodeosAttachment: P2PGateOwner {
             }
         let verdict = P2PIncomingFacts(
             region: isActive ? .active : .standby, producer: producer(of: block),
-            height: height(block.number), production: production, presence: presence(of: block)
+            height: height(of: block.id), production: production, presence: presence(of: block)
         ).verdict(on: block.id)
         if verdict == .pass { cameIn.insert(block.id) }
         return verdict
@@ -106,6 +115,11 @@ struct CommittedIDs {
             ids[lowest] = nil
             lowest += 1
         }
+    }
+
+    mutating func keep(_ holds: (UInt32) -> Bool) {
+        ids = ids.filter { holds($0.key) }
+        lowest = ids.keys.min() ?? .max
     }
 
     mutating func removeAll() {

@@ -213,6 +213,9 @@ final class NodeosAttachment {
         endDrain()
     }
 
+    /// The region is active again: blocks that another one went on without are none of the chain's.
+    func forgetLeftBehind() { committedIDs.keep { node.replica.blocks.index(ofHeight: $0) != nil } }
+
     /// The state came with a snapshot.
     func restored(_ head: Head?) {
         committedIDs.removeAll()
@@ -236,9 +239,10 @@ final class NodeosAttachment {
             switch result {
             case .success(let outlines):
                 for outline in outlines {
-                    if let block = outline.entry.block, let header = try? BlockHeader(parsingPrefixOf: block) {
-                        committedIDs.insert(header.id)
-                    }
+                    guard let block = outline.entry.block, let header = try? BlockHeader(parsingPrefixOf: block),
+                        node.replica.blocks.index(ofHeight: header.number) == outline.entry.index
+                    else { continue }
+                    committedIDs.insert(header.id)
                 }
                 if let end = outlines.last?.entry.index { load(from: end + 1, through: last) }
             case .failure(let error):
@@ -336,7 +340,9 @@ final class NodeosAttachment {
     }
 
     /// nodeos could produce, or follow, at once.
-    var isWell: Bool { !hasClockTrouble && !hasSignerTrouble(Clock.now()) && driver?.isWell ?? false }
+    var isWell: Bool {
+        !hasClockTrouble && !hasSignerTrouble(Clock.now()) && !isLeftBehind && driver?.isWell ?? false
+    }
 
     /// Why this peer may not produce although the group would let it.
     var obstacle: NodeosObstacle? {

@@ -328,7 +328,8 @@ public struct Preflight: Hashable, Sendable {
                     ? "\(new.label): \(troubles[0])"
                     : "\(counted(max(0, well), "nodeos", "nodeos")) of \(new.label) stand ready, and the quorum is "
                         + "\(quorum)\(why)",
-                "bring them up and let them catch up; one that does not is resynchronized")
+                "bring them up and let them catch up; one that does not, or is on another branch, is started anew from a "
+                    + "snapshot")
         } else {
             for trouble in troubles { warn("nodeos_not_ready", new, "\(new.label): \(trouble)", "let it catch up") }
         }

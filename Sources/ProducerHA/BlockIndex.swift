@@ -10,20 +10,41 @@ public struct BlockIndex: Sendable {
     }
 
     private var runs: [Run] = []
+    /// Another region went on without the blocks from this height on; nil: none has.
+    private var leftBehind: UInt32?
 
     public init() {}
 
+    /// Notes an entry that was applied, and accepted, and made `state`.
+    public mutating func applied(_ entry: Entry, making state: GroupState) {
+        if entry.kind == .region, let change = RegionChange(encoded: entry.payload) { follow(change) }
+        if let head = state.head, head.index == entry.index { append(number: head.block.number, index: entry.index) }
+    }
+
     /// Notes an applied block. A height at or below an earlier one (a new base) replaces that and all above it.
     public mutating func append(number: UInt32, index: LogIndex) {
-        while let last = runs.last, last.number >= number { runs.removeLast() }
-        if let last = runs.last, last.number + last.count > number {
-            runs[runs.count - 1].count = number - last.number
-        }
+        remove(from: number)
         if let last = runs.last, last.number + last.count == number, last.index + LogIndex(last.count) == index {
             runs[runs.count - 1].count += 1
         } else {
             runs.append(Run(number: number, index: index, count: 1))
         }
+    }
+
+    private mutating func remove(from number: UInt32) {
+        while let last = runs.last, last.number >= number { runs.removeLast() }
+        if let last = runs.last, last.number + last.count > number {
+            runs[runs.count - 1].count = number - last.number
+        }
+    }
+
+    /// Notes an applied change of the region. What another region went on without can be told until this one goes on from the
+    /// other one's blocks; from then on it is no part of the chain. To be called before `append`.
+    public mutating func follow(_ change: RegionChange) {
+        if let superseder = change.superseder { leftBehind = superseder.base?.blockNumber ?? 0 }
+        guard change.activity == .active, let first = leftBehind else { return }
+        leftBehind = nil
+        remove(from: first)
     }
 
     /// Forgets the entries up to and with `index`.
@@ -35,7 +56,7 @@ public struct BlockIndex: Sendable {
         runs[0] = Run(number: first.number + cut, index: first.index + LogIndex(cut), count: first.count - cut)
     }
 
-    public mutating func removeAll() { runs.removeAll() }
+    public mutating func removeAll() { self = BlockIndex() }
 
     /// The entry with the block of this height; nil when the log has it no longer, or not yet.
     public func index(ofHeight number: UInt32) -> LogIndex? {

@@ -429,11 +429,7 @@ public struct Replica: Sendable {
 
     private mutating func apply(_ entry: Entry) {
         let applied = state.apply(entry)
-        if applied == .accepted, entry.kind == .block || entry.kind == .region, let head = state.head,
-            head.index == entry.index
-        {
-            blocks.append(number: head.block.number, index: entry.index)
-        }
+        if applied == .accepted { blocks.applied(entry, making: state) }
         actions.append(.applied(entry, applied))
         if entry.kind == .operation { standAsideIfInMaintenance() }
         if let ticket = changesWaiting.removeValue(forKey: entry.index) {

@@ -30,9 +30,7 @@ public struct Recovery: Sendable {
                 throw .damaged(path: "the log", reason: "entry \(state.index + 1) is missing")
             }
             for entry in page {
-                if state.apply(entry) == .accepted, let head = state.head, head.index == entry.index {
-                    blocks.append(number: head.block.number, index: entry.index)
-                }
+                if state.apply(entry) == .accepted { blocks.applied(entry, making: state) }
             }
         }
         let recovered = RecoveredLog(
@@ -67,7 +65,9 @@ public struct Recovery: Sendable {
             }
             guard let region else { break }
             for entry in try store.entries(from: region, through: region) {
-                guard let base = RegionChange(encoded: entry.payload)?.base else { continue }
+                guard let change = RegionChange(encoded: entry.payload) else { continue }
+                blocks.follow(change)
+                guard let base = change.base else { continue }
                 let block = Entry(index: region, term: entry.term, kind: .block, payload: base)
                 if let height = block.blockHeight { blocks.append(number: height, index: region) }
             }

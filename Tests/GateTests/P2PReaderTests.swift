@@ -113,11 +113,21 @@ private func passed(_ pieces: [ArraySlice<UInt8>], blocks: P2PFrameReader.Verdic
     }
 
     @Test func inStandbyEverythingPassesUnlessNodeosWouldLoseIt() {
-        for height in [P2PHeight.committed(other), .aboveTheHead, .belowTheLog] {
+        for height in [P2PHeight.committed(other), .aboveTheHead, .belowTheLog, .perhapsLeftBehind] {
             #expect(verdict(.standby, .guarded, height, .paused, .lacksOrUnknown) == .pass)
             #expect(verdict(.standby, .guarded, height, .unknown, .lacksOrUnknown) == .pass)
             #expect(verdict(.standby, .guarded, height, .possible, .lacksOrUnknown) == .drop(.nodeosNotPaused))
             #expect(verdict(.standby, .guarded, height, .possible, .has) == .pass)
+        }
+    }
+
+    @Test func whatAnotherRegionWentOnWithoutStaysOut() {
+        for region in [P2PIncomingFacts.Region.standby, .active] {
+            for production in [P2PIncomingFacts.Production.paused, .possible, .unknown] {
+                for presence in [P2PIncomingFacts.Presence.has, .lacksOrUnknown] {
+                    #expect(verdict(region, .guarded, .leftBehind, production, presence) == .drop(.leftBehind))
+                }
+            }
         }
     }
 
@@ -137,7 +147,9 @@ private func passed(_ pieces: [ArraySlice<UInt8>], blocks: P2PFrameReader.Verdic
 
     /// Every combination, since a block that gets out cannot be taken back.
     @Test func onlyWhatIsCommittedOrCannotBeOursGoesOut() {
-        for height in [P2PHeight.committed(id), .committed(other), .aboveTheHead, .belowTheLog] {
+        for height in [
+            P2PHeight.committed(id), .committed(other), .aboveTheHead, .belowTheLog, .leftBehind, .perhapsLeftBehind,
+        ] {
             for bits in 0..<8 {
                 let (isSignedHere, isIrreversible, cameIn) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0)
                 func verdict(_ producer: P2PProducer) -> P2POutgoingVerdict {
@@ -150,6 +162,8 @@ private func passed(_ pieces: [ArraySlice<UInt8>], blocks: P2PFrameReader.Verdic
                 let passes =
                     switch height {
                     case .committed(let committed): committed == id
+                    case .leftBehind: false
+                    case .perhapsLeftBehind: cameIn
                     case .aboveTheHead, .belowTheLog: !isSignedHere && (isIrreversible || cameIn)
                     }
                 #expect(verdict(.guarded) == (passes ? .pass : .hold), "\(height) \(bits)")

@@ -33,4 +33,28 @@ import Testing
         blocks.removeAll()
         #expect(model.keys.allSatisfy { blocks.index(ofHeight: $0) == nil })
     }
+
+    /// A region that comes back with blocks that another one went on without, and is active again later.
+    @Test(arguments: [false, true]) func whatAnotherRegionWentOnWithoutIsForgotten(isBaseKnown: Bool) throws {
+        var blocks = BlockIndex()
+        for number in UInt32(10)...20 { blocks.append(number: number, index: LogIndex(number)) }
+        let base = try Chain.block(on: nil, slot: 1)
+        let number = try Chain.ref(base).number
+        for height in number..<number + 3 { blocks.append(number: height, index: LogIndex(height)) }
+        let superseder = RegionReport(
+            name: "west", epoch: 7, activity: .active, activatedEpoch: 7, isCurrent: true,
+            base: isBaseKnown ? try Chain.ref(base).id : nil)
+        blocks.follow(
+            RegionChange(expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: superseder))
+        blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true))
+        #expect(blocks.index(ofHeight: number + 2) == LogIndex(number + 2), "it is asked what was lost")
+        blocks.follow(RegionChange(expects: 9, epoch: 10, activity: .active, isPaused: false))
+        blocks.append(number: number + 100, index: LogIndex(number + 100))
+        for height in number..<number + 100 { #expect(blocks.index(ofHeight: height) == nil, "height \(height)") }
+        #expect(blocks.index(ofHeight: number + 100) == LogIndex(number + 100))
+        #expect(blocks.index(ofHeight: 15) == (isBaseKnown ? 15 : nil))
+        // Nothing is lost when it is activated the next time.
+        blocks.follow(RegionChange(expects: 10, epoch: 11, activity: .active, isPaused: false, renews: true))
+        #expect(blocks.index(ofHeight: number + 100) == LogIndex(number + 100))
+    }
 }

@@ -19,7 +19,10 @@ import Testing
         mutating func add(_ random: inout SeededGenerator) throws {
             slot += 1
             let (kind, payload): (EntryKind, [UInt8]) =
-                switch Int.random(in: 0..<12, using: &random) {
+                // A region that was overtaken makes no block.
+                switch state.region.superseded == nil
+                    ? Int.random(in: 0..<12, using: &random) : .random(in: 2...4, using: &random)
+                {
                 case 0: (.noop, [])
                 case 1: (.block, try block(startingAt: .random(in: 1...200, using: &random)))
                 case 2: (.region, try change(base: block(startingAt: .random(in: 50...150, using: &random)), &random))
@@ -30,8 +33,7 @@ import Testing
                 }
             let entry = Entry(index: state.index + 1, term: 1 + state.index / 20, kind: kind, payload: payload)
             log.append(entry)
-            guard state.apply(entry) == .accepted, let head = state.head, head.index == entry.index else { return }
-            blocks.append(number: head.block.number, index: entry.index)
+            if state.apply(entry) == .accepted { blocks.applied(entry, making: state) }
         }
 
         private func block(startingAt number: UInt32) throws -> [UInt8] {
@@ -49,6 +51,16 @@ import Testing
         /// One in three is refused, since it expects another epoch.
         private func change(base: [UInt8]?, _ random: inout SeededGenerator) throws -> [UInt8] {
             let epoch = state.region.epoch + (Int.random(in: 0..<3, using: &random) == 0 ? 1 : 0)
+            if base == nil, Bool.random(using: &random) {
+                let lowest = try BlockHeader(
+                    parsingPrefixOf: block(startingAt: .random(in: 50...200, using: &random)))
+                let superseder = RegionReport(
+                    name: "west", epoch: epoch + 1, activity: .active, activatedEpoch: epoch + 1, isCurrent: true,
+                    base: lowest.id)
+                return RegionChange(
+                    expects: epoch, epoch: epoch + 1, activity: .standby, isPaused: false, superseder: superseder
+                ).encoded()
+            }
             return RegionChange(
                 expects: epoch, epoch: epoch + 1, activity: .active, isPaused: Bool.random(using: &random), base: base
             ).encoded()
