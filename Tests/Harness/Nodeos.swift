@@ -101,6 +101,8 @@ public final class Nodeos: Sendable {
         case usual
         /// After SIGKILL there is no other way.
         case replaying
+        /// For one without data.
+        case from(snapshot: URL)
     }
 
     public func start(
@@ -111,7 +113,10 @@ public final class Nodeos: Sendable {
         var command = [
             try await Self.path(), "--config-dir", directory.path, "--data-dir", dataDirectory.path,
         ]
-        if isFirst { command += ["--genesis-json", genesisFile.path] }
+        switch start {
+        case .from(let snapshot): command += ["--snapshot", snapshot.path]
+        case .usual, .replaying: if isFirst { command += ["--genesis-json", genesisFile.path] }
+        }
         if case .replaying = start { command.append("--replay-blockchain") }
         // A group of its own, and no signal blocked: with its timer's signal blocked, as it is on the threads of a test
         // run, it takes all of a processor for ever once it has been paused.
@@ -228,6 +233,12 @@ public final class Nodeos: Sendable {
     public func id(at number: Int) async throws -> String? {
         let response = try await post("/v1/chain/get_block_info", ["block_num": .int(number)])
         return response.status == 200 ? response.json?["id"]?.string : nil
+    }
+
+    /// Of what is irreversible when it answers. The file is gone with the data.
+    func snapshot() async throws -> URL {
+        let answer = try await ask("/v1/producer/create_snapshot")
+        return URL(fileURLWithPath: try #require(answer["snapshot_name"]?.string))
     }
 
     public func pause() async throws { try await ask("/v1/producer/pause") }
