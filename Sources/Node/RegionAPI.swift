@@ -101,6 +101,8 @@ extension NodeAPI {
         change(request, caller) { api, body, change, act throws(Objection) in
             try api.takeBase(body, into: &change, isForced: true)
             guard change.base != nil else { throw .malformed("base is missing: the block that is to be the head") }
+            // It raises the epoch, and a switch that has stopped this region could then go neither on nor back.
+            if body.switch == nil, let open = api.node.openSwitchWords { throw .refused(.switchRunning, open) }
             return api.answer(to: act, api.node.changeRegion(change))
         }
     }
@@ -242,6 +244,10 @@ extension NodeAPI {
 }
 
 extension Node {
+    var openSwitchWords: String? {
+        replica.state.region.openSwitch.map { "the switch \($0.id), \($0.words), has begun and not ended" }
+    }
+
     var openSwitchDetails: [String: JSONValue] {
         guard let note = replica.state.region.openSwitch else { return [:] }
         return [

@@ -191,9 +191,7 @@ extension Node {
     func objectionToActivation() -> (kind: ErrorKind, why: String)? {
         let now = Clock.now()
         // Its steps decide, and what comes in between could make two regions active.
-        if let open = replica.state.region.openSwitch {
-            return (.switchRunning, "the switch \(open.id), \(open.words), has begun and not ended")
-        }
+        if let open = openSwitchWords { return (.switchRunning, open) }
         if replica.state.region.activity == .activating {
             return (.switchRunning, "this region has handed over, and the other one may just become active")
         }

@@ -233,9 +233,10 @@ public struct RegionWatch: Sendable {
         let haveAllAnswered = others.allSatisfy { heard[$0]?.currentAt.map { $0 >= since } ?? false }
         // A block since then makes an operator's word old.
         let hasWord = region.confirmedAt > 0 && region.confirmedAt >= state.head?.index ?? 0
-        // Only blocks that it made since say that it was right.
+        // Only blocks that it made since say that it was right, and none that it was given.
         let isAlive =
-            state.head.map { $0.index > region.activatedAt } ?? false && isFresh(state.head, returnGate, at: now)
+            state.head.map { $0.index > region.activatedAt && $0.block.id != region.base } ?? false
+            && isFresh(state.head, returnGate, at: now)
         if haveAllAnswered || hasWord || isAlive { confirmed = (term, region.activatedEpoch) }
     }
 

@@ -76,6 +76,9 @@ extension Acceptance {
                 ).error(409, "no_such_switch")
                 // Nor while a switch is under way, but by its steps.
                 try await post(regions.west, "activate", ["expects": .int(epochs.west)]).error(409, "switch_running")
+                let before = try #require(chain.head)
+                let last = try #require(try await regions.east.leader().block(before.number))
+                try await post(regions.west, "rebase", ["base": .string(last.hex)]).error(409, "switch_running")
                 try await post(regions.east, "deactivate", ["expects": .int(epochs.east + 7)])
                     .error(409, "epoch_changed")
 
@@ -118,6 +121,12 @@ extension Acceptance {
                     try #require(try await post(cluster, "switch/end", end).document()["changed"]?.bool == true)
                     try #require(try await post(cluster, "switch/end", end).document()["changed"]?.bool == false)
                 }
+                // It may be given another block now, and stays as it is.
+                let after = try #require(chain.head)
+                let newest = try #require(try await regions.west.leader().block(after.number))
+                let given = try await post(regions.east, "rebase", ["base": .string(newest.hex)]).document()
+                try #require(
+                    given["state"]?.string == "activating" && given["head.block_num"]?.int == after.number)
                 // The seal: what was asked for with the epoch before is refused from then on.
                 let stands = try await epoch(regions.east)
                 let seal = try await post(

@@ -265,6 +265,19 @@ import Testing
         #expect(trio.obstacle(1) == (age <= 20 ? nil : .regionUnconfirmed))
     }
 
+    @Test func aFreshBlockThatItWasGivenIsNoAnswer() throws {
+        let trio = try trio(returnGate: .seconds(10))
+        let rebase = RegionChange(
+            expects: 1, epoch: 2, activity: .active, isPaused: false, base: try Chain.block(on: nil, slot: 5000))
+        guard case .applied? = trio.answer(to: .region(rebase), at: 0) else {
+            Issue.record("the block was not given")
+            return
+        }
+        trio.setWallClock(toSlot: 5000)
+        trio.step(0, .tick)
+        #expect(trio.obstacle(0) == .regionUnconfirmed)
+    }
+
     @Test func anOperatorsWordIsGoodUntilTheNextBlock() throws {
         let trio = try trio(returnGate: .seconds(10))
         #expect(

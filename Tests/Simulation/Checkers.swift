@@ -166,6 +166,7 @@ final class Checkers {
                 && state.region.isPaused == expected.isPaused
                 && state.region.activatedEpoch == expected.activatedEpoch
                 && state.region.confirmedAt == expected.confirmedAt
+                && state.region.base == expected.base
                 && state.region.openSwitch == expected.openSwitch
                 && state.region.superseded?.by == expected.superseder, "state machine safety",
             "after entry \(state.index) peer \(peer + 1) has the region \(state.region), the log makes it \(expected)")
@@ -273,25 +274,33 @@ struct RegionModel {
     var openSwitch: SwitchNote?
     var superseder: RegionReport?
     var headIndex: LogIndex = 0
+    var head: BlockID?
+    /// Where it went on when it became active last, or what it was given since.
+    var base: BlockID?
     var maintenance: Set<PeerID> = []
 
     mutating func apply(_ entry: Entry) {
         switch entry.kind {
-        case .block: headIndex = entry.index
+        case .block:
+            headIndex = entry.index
+            head = entry.blockID
         case .region:
             guard let change = RegionChange(encoded: entry.payload), change.expects == epoch, change.epoch > epoch
             else { return }
             if let id = change.switchID, id != openSwitch?.id { return }
-            let asksForWhatStands = change.base == nil && (change.activity, change.isPaused) == (activity, isPaused)
+            let given = change.base == nil ? nil : entry.blockID
+            let asksForWhatStands =
+                (given == nil || given == head) && (change.activity, change.isPaused) == (activity, isPaused)
             if epoch > 0, asksForWhatStands, !change.renews { return }
             if change.activity == .active, change.renews || activity != .active {
                 activatedEpoch = change.epoch
                 superseder = nil
                 if change.switchID != nil || change.isForced { confirmedAt = entry.index }
+                if activity != .active { base = head }
             }
             if let report = change.superseder { superseder = report }
             (epoch, activity, isPaused) = (change.epoch, change.activity, change.isPaused)
-            if change.base != nil { headIndex = entry.index }
+            if let given { (head, base, headIndex) = (given, given, entry.index) }
         case .operation:
             switch Record(encoded: entry.payload) {
             case .maintenance(let peer, let isOn, _):
@@ -304,4 +313,9 @@ struct RegionModel {
         default: return
         }
     }
+}
+
+extension Entry {
+    /// Of the block that it holds; nil when it holds none.
+    fileprivate var blockID: BlockID? { block.flatMap { try? BlockHeader(parsingPrefixOf: $0).id } }
 }

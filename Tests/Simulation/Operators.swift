@@ -4,7 +4,7 @@ import Failover
 import ProducerHA
 import Raft
 
-// Operators: commands that see a switch through, several at once, killed at any request, and what is done by hand.
+// Operators: commands that see a switch through, several at once, killed at any request.
 
 /// A command that runs somewhere: it asks both regions, sends what its engine wants, and begins anew.
 struct Command {
@@ -161,7 +161,7 @@ extension TwoRegions {
     func nextOperator() {
         guard !isCalm else { return }
         agenda.add(.operators, at: time + random.milliseconds(300...3000))
-        if plan.kind != .planned, random.chance(1, in: 8) { actByHand() }
+        actByHand()
         for id in commands.keys.sorted() where random.chance(1, in: 15) {
             trace.add(time, nil) { "command \(id) is told to go back" }
             commands[id]?.engine.rollBack()
@@ -260,26 +260,5 @@ extension TwoRegions {
             RegionChange(
                 expects: $0.epoch, epoch: epoch, activity: .active, isPaused: false, renews: true, isForced: true)
         }
-    }
-
-    private func actByHand() {
-        let region = Int.random(in: 0...1, using: &random)
-        report.count("acts by hand")
-        changeByHand(region) {
-            RegionChange(
-                expects: $0.epoch, epoch: $0.epoch + 1, activity: $0.activity, isPaused: !$0.isPaused)
-        }
-    }
-
-    private func changeByHand(_ region: Int, _ make: (RegionState) -> RegionChange) {
-        let world = enter(region)
-        guard let leader = world.newestLeader, !world.hosts[leader].isStopped,
-            let state = world.hosts[leader].replica?.state.region
-        else { return }
-        var change = make(state)
-        change.act = act("hand-\(time)", world)
-        trace.add(time, nil) { "somebody changes \(RegionsPlan.names[region]) by hand: \(change)" }
-        world.hand(.region(change), to: leader, at: world.hosts[leader].clock.reading(at: time))
-        world.check()
     }
 }

@@ -15,6 +15,12 @@ final class RegionCheckers {
     private(set) var counts: [String: Int] = [:]
     /// Packed blocks by their ids: an operator can have any that was committed.
     private(set) var bytes: [String: [UInt8]] = [:]
+    /// The blocks of both regions, in the order in which they were committed.
+    private(set) var chain: [BlockID] = []
+    /// The entry of each region's last own block.
+    private var lastMade: [LogIndex] = [0, 0]
+    /// The entries of each region that are somebody's word that no other one is active.
+    private var words: [Set<LogIndex>] = [[], []]
     /// The last block that each region made, and when that was known to be committed.
     private(set) var latest: [(BlockRef, at: TrueTime)?] = [nil, nil]
 
@@ -74,14 +80,34 @@ final class RegionCheckers {
             guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return }
             let block = BlockRef(header)
             bytes[block.id.hex] = entry.payload
+            chain.append(block.id)
+            lastMade[region] = entry.index
             latest[region] = (block, time)
             extends(block, region)
         case .region:
-            if let change = RegionChange(encoded: entry.payload) { applied(region, change, worlds, at: time) }
+            guard let change = RegionChange(encoded: entry.payload) else { return }
+            if change.activity == .active, change.switchID != nil || change.isForced {
+                words[region].insert(entry.index)
+            }
+            applied(region, change, worlds, at: time)
         case .operation:
-            if case .switchEnds(let end) = Record(encoded: entry.payload) { ended(end, region) }
+            switch Record(encoded: entry.payload) {
+            case .switchEnds(let end): ended(end, region)
+            case .confirm(let expects, _): confirmed(region, expects, entry.index)
+            case .leads, .transfer, .transferFailed, .maintenance, .switchBegins, nil: break
+            }
         default: break
         }
+    }
+
+    /// A word is about the state that its operator saw.
+    private func confirmed(_ region: Int, _ expects: UInt64, _ index: LogIndex) {
+        count("words")
+        let stands = epochs[region].last?.epoch ?? 0
+        check(
+            expects == stands, "a word for one state",
+            "\(RegionsPlan.names[region]) takes a word for epoch \(expects), and \(stands) stands")
+        words[region].insert(index)
     }
 
     /// In both logs together there is one chain.
@@ -119,8 +145,18 @@ final class RegionCheckers {
         if let id = change.switchID {
             check(!settled.contains(id), "settled", "a change of \(id) comes after it was said to be over: \(change)")
         }
-        guard change.activity == .active, change.renews || was != .active else { return }
+        let base = change.base.flatMap { try? BlockHeader(parsingPrefixOf: $0) }
+        guard change.activity == .active, change.renews || was != .active else {
+            if base != nil {
+                count("rebases")
+                check(
+                    !isPlanned || was == .standby, "nothing is lost",
+                    "\(name) is given another block while it is \(was), which was meant for epoch \(change.expects)")
+            }
+            return
+        }
         count("activations")
+        if let base, base.number > (latest[region]?.0.number ?? base.number) + 10 { count("far bases") }
         lastActivation = time
         activatedAt[region].insert(change.epoch)
         if change.epoch >= 1_000_000 { count("forced activations") }
@@ -198,14 +234,19 @@ final class RegionCheckers {
         count("gates passed")
         let since = leadsSince[region][host] ?? 0
         if let answered = answeredAt[region][host], answered >= since { return }
-        let head = replica.state.head
-        if replica.state.region.confirmedAt > 0, replica.state.region.confirmedAt >= head?.index ?? 0 { return }
-        let age = head.map { (world.timeOfDay - $0.block.slot.unixMilliseconds) * 1_000_000 - (time - since) }
+        // A block that it was given says nothing: it may have begun to lead before that.
+        let word = replica.state.region.confirmedAt
+        if words[region].contains(word), word >= lastMade[region] {
+            if word > replica.state.region.activatedAt { count("gates passed by a word") }
+            return
+        }
+        let own = latest[region]?.0
+        let age = own.map { (world.timeOfDay - $0.slot.unixMilliseconds) * 1_000_000 - (time - since) }
         // The clock was set a second ago, and may go wrong by a twentieth of that.
         let isFresh = age.map { $0 <= returnGate + 200_000_000 } ?? false
         check(
             isFresh, "return gate",
-            "peer \(host + 1) of \(RegionsPlan.names[region]) may produce in term \(term), its head was"
+            "peer \(host + 1) of \(RegionsPlan.names[region]) may produce in term \(term), its own head was"
                 + " \(age.map { "\($0 / 1_000_000) ms" } ?? "not there") old when it began to lead, and since then no"
                 + " peer of the other region has answered, nor an operator")
     }

@@ -7,7 +7,8 @@ import Raft
 
 // Two groups in one simulated time, each a `World` with faults of its own; between them the beacon, above them operators
 // with the engine that `prodha failover` runs. Read in this order: TwoRegions (the plan, the loop), RegionFaults, Beacons,
-// Operators, RegionRequests (what a daemon makes of a request), RegionCheckers (what must hold).
+// Operators (switches), ByHand (what operators do without one), RegionRequests (what a daemon makes of a request),
+// RegionCheckers (what must hold).
 
 /// Everything that one run of two regions starts from.
 public struct RegionsPlan: Sendable {
@@ -88,6 +89,7 @@ public final class TwoRegions {
         case request(command: Int, turn: Int, SwitchRequest)
         case answer(command: Int, turn: Int, Reply)
         case timeout(command: Int, turn: Int)
+        case byHand(ProducerHA.Change, region: Int)
     }
 
     public let plan: RegionsPlan
@@ -211,6 +213,7 @@ public final class TwoRegions {
         case .request(let command, let turn, let request): receive(request, command, turn)
         case .answer(let command, let turn, let reply): answer(command, turn, reply)
         case .timeout(let command, let turn): timeout(command, turn)
+        case .byHand(let change, let region): receive(byHand: change, region)
         }
     }
 
@@ -327,6 +330,7 @@ public struct RegionsReport: Sendable {
         ("blocks", 20), ("elections", 5), ("crashes", 3), ("commands", 5), ("commands killed", 0.5),
         ("done", 1), ("rolledBack", 0.3), ("refused", 0.1), ("activations", 2), ("fences", 0.1),
         ("forced activations", 0.2), ("settled", 2), ("regions killed", 0.3), ("gates passed", 3),
+        ("words", 0.5), ("gates passed by a word", 0.02), ("rebases", 0.5), ("far bases", 0.1),
     ]
 
     /// What happened less often than it must; empty when all is well.
