@@ -16,22 +16,18 @@ extension TwoRegions {
                     expects: $0.epoch, epoch: $0.epoch + 1, activity: $0.activity, isPaused: !$0.isPaused)
             }
         }
-        if random.chance(1, in: 4) { giveWord() }
-        if random.chance(1, in: 4) { rebase() }
+        if let waiting = worlds.indices.first(where: { isUnconfirmed($0) }), random.chance(3, in: 4) {
+            return random.chance(1, in: 2) ? giveWord(to: waiting) : rebase(waiting)
+        }
+        if random.chance(1, in: 5) { giveWord(to: random.pick([0, 1])) }
+        if random.chance(1, in: 5) { rebase(random.pick([0, 1])) }
     }
 
     /// As `prodha confirm` does. Where nobody forces a switch the word is true: a region is active only once the other one
     /// has stopped, and then its epoch is another. Elsewhere it may be false.
-    private func giveWord() {
-        let region = someRegion()
+    private func giveWord(to region: Int) {
         guard let epoch = facts(region)?.epoch else { return }
         send(.record(.confirm(expects: epoch, act("word-\(time)", worlds[region]))), to: region)
-    }
-
-    /// One whose leader waits for the other region, for the most part.
-    private func someRegion() -> Int {
-        let waiting = worlds.indices.filter { isUnconfirmed($0) }
-        return random.pick(!waiting.isEmpty && random.chance(4, in: 5) ? waiting : [0, 1])
     }
 
     /// Its leader only waits for the other region, or for somebody's word.
@@ -43,11 +39,10 @@ extension TwoRegions {
 
     /// Gives a region a block of the chain, above or below its own: where nobody forces anything only one that is standby,
     /// since one that is active has the last block.
-    private func rebase() {
-        let region = someRegion()
+    private func rebase(_ region: Int) {
         guard let facts = facts(region), plan.kind != .planned || facts.standing == .standby else { return }
         let chain = checkers.chain.suffix(40)
-        guard let last = chain.last, let block = random.chance(1, in: 2) ? last : chain.randomElement(using: &random)
+        guard let last = chain.last, let block = random.chance(2, in: 3) ? last : chain.randomElement(using: &random)
         else { return }
         let activity: RegionActivity =
             switch facts.standing {
