@@ -55,10 +55,19 @@ public struct LogEntryDocument: Codable, Hashable, Sendable {
         /// The number of the block that the region goes on from, if the change names one.
         @Nullable public var base: UInt32?
         @Nullable public var act: ActDocument?
+        /// Of an activation by force.
+        @Nullable public var givenUp: GivenUpDocument?
+
+        private enum CodingKeys: String, CodingKey {
+            case epoch, expects, state, paused, base, act
+            case givenUp = "given_up"
+        }
 
         public init(
-            epoch: UInt64, expects: UInt64, state: String, paused: Bool, base: UInt32? = nil, act: ActDocument? = nil
+            epoch: UInt64, expects: UInt64, state: String, paused: Bool, base: UInt32? = nil, act: ActDocument? = nil,
+            givenUp: GivenUpDocument? = nil
         ) {
+            self.givenUp = givenUp
             self.epoch = epoch
             self.expects = expects
             self.state = state

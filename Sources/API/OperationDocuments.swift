@@ -48,15 +48,18 @@ public struct RegionRequest: OperatorRequest {
     @Nullable public var renew: Bool?
     /// Of `activate`: true, although another region is active or cannot be asked.
     @Nullable public var force: Bool?
+    /// Of a forced `activate`: which region is given up, and what the caller knows of it. The peer adds what it knows.
+    @Nullable public var givenUp: GivenUpDocument?
     @Nullable public var operation: String?
     @Nullable public var who: String?
     @Nullable public var reason: String?
 
     public init(
         expects: UInt64? = nil, epoch: UInt64? = nil, state: RegionStanding? = nil, base: String? = nil,
-        switch: String? = nil, renew: Bool? = nil, force: Bool? = nil, operation: String? = nil, who: String? = nil,
-        reason: String? = nil
+        switch: String? = nil, renew: Bool? = nil, force: Bool? = nil, givenUp: GivenUpDocument? = nil,
+        operation: String? = nil, who: String? = nil, reason: String? = nil
     ) {
+        self.givenUp = givenUp
         self.expects = expects
         self.epoch = epoch
         self.state = state
@@ -67,6 +70,11 @@ public struct RegionRequest: OperatorRequest {
         self.operation = operation
         self.who = who
         self.reason = reason
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case expects, epoch, state, base, `switch`, renew, force, operation, who, reason
+        case givenUp = "given_up"
     }
 }
 
@@ -215,8 +223,10 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
     public var event: HistoryEvent
     /// Whom it is about: who leads, who is to lead, who is in maintenance. Null for a region.
     @Nullable public var peer: Int?
-    /// The block that the region goes on from, when a change named one.
+    /// The block that the region goes on from, when a change named one or gave another region up.
     @Nullable public var base: UInt32?
+    /// Of an activation by force.
+    @Nullable public var givenUp: GivenUpDocument?
     /// Of a switch: from where to where, and of which kind: "east to west, planned".
     @Nullable public var about: String?
     /// Null where no operator asked for it.
@@ -229,9 +239,10 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
 
     public init(
         index: UInt64, term: UInt64, epoch: UInt64, at: UTCInstant?, event: HistoryEvent, peer: Int? = nil,
-        base: UInt32? = nil, about: String? = nil, act: ActDocument? = nil, result: HistoryResult = .done,
-        outcome: String? = nil, durationMS: Milliseconds? = nil
+        base: UInt32? = nil, givenUp: GivenUpDocument? = nil, about: String? = nil, act: ActDocument? = nil,
+        result: HistoryResult = .done, outcome: String? = nil, durationMS: Milliseconds? = nil
     ) {
+        self.givenUp = givenUp
         self.index = index
         self.term = term
         self.epoch = epoch
@@ -248,6 +259,7 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
 
     private enum CodingKeys: String, CodingKey {
         case index, term, epoch, at, event, peer, base, about, act, result, outcome
+        case givenUp = "given_up"
         case durationMS = "duration_ms"
     }
 }

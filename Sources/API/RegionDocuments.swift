@@ -96,11 +96,66 @@ public struct SwitchDocument: Codable, Hashable, Sendable {
     }
 }
 
+/// The region without which another one was made active by force, and what was known of it at that moment.
+public struct GivenUpDocument: Codable, Hashable, Sendable {
+    /// Empty when nobody knew which region was active.
+    public var region: String
+    /// Null: no block of it was known.
+    @Nullable public var known: Known?
+
+    public struct Known: Codable, Hashable, Sendable {
+        /// Its last block.
+        public var block: BlockReference
+        /// The peer of that region that told it; null when that is not known.
+        @Nullable public var toldBy: Int?
+        public var source: KnowledgeSource
+        /// How long before that region had been heard last.
+        public var ageMS: Milliseconds
+
+        public init(block: BlockReference, toldBy: Int?, source: KnowledgeSource, ageMS: Milliseconds) {
+            self.block = block
+            self.toldBy = toldBy
+            self.source = source
+            self.ageMS = ageMS
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case block, source
+            case toldBy = "told_by"
+            case ageMS = "age_ms"
+        }
+    }
+
+    public init(region: String, known: Known? = nil) {
+        self.region = region
+        self.known = known
+    }
+}
+
+/// Who heard what is known of another region.
+public enum KnowledgeSource: Word {
+    /// Peers, which ask those of other regions all the time.
+    case beacon
+    /// A command, which asked them itself.
+    case command
+    case unknown(String)
+
+    public static let known: [KnowledgeSource] = [.beacon, .command]
+
+    public var rawValue: String {
+        switch self {
+        case .beacon: "beacon"
+        case .command: "command"
+        case .unknown(let text): text
+        }
+    }
+}
+
 /// What a region says to others: the answer of `/v1/prodha/region`.
 public struct RegionReportDocument: Document {
     public var schemaVersion = SchemaVersion.current
     public var region: String
-    /// Who says so; -1 in what others tell of it.
+    /// Who says so. In what others tell of it: who told them of its head, -1 when they do not know.
     public var peer: Int
     /// Of the region's state. Grows with every change of it.
     public var epoch: UInt64

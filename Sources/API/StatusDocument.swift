@@ -193,15 +193,44 @@ public struct StatusDocument: Document {
         @Nullable public var ageMS: Milliseconds?
         /// What it said; null before it was heard.
         @Nullable public var report: RegionReportDocument?
+        /// The last block of it that this peer holds, in case its own region has to go on from there; null beside a nodeos.
+        @Nullable public var held: BlockReference?
+        /// Each of its peers, as this one reaches it. Null from a peer that does not say.
+        @Nullable public var peers: [Contact]?
 
-        public init(name: String, ageMS: Milliseconds? = nil, report: RegionReportDocument? = nil) {
+        /// What came of asking a peer of another region, which is done once a second.
+        public struct Contact: Codable, Hashable, Sendable {
+            public var id: Int
+            /// Since it answered last; null: it never has since this peer started.
+            @Nullable public var ageMS: Milliseconds?
+            /// Why it did not answer the last question; null: it did, or was not asked yet.
+            @Nullable public var trouble: String?
+
+            public init(id: Int, ageMS: Milliseconds? = nil, trouble: String? = nil) {
+                self.id = id
+                self.ageMS = ageMS
+                self.trouble = trouble
+            }
+
+            private enum CodingKeys: String, CodingKey {
+                case id, trouble
+                case ageMS = "age_ms"
+            }
+        }
+
+        public init(
+            name: String, ageMS: Milliseconds? = nil, report: RegionReportDocument? = nil,
+            held: BlockReference? = nil, peers: [Contact]? = nil
+        ) {
             self.name = name
             self.ageMS = ageMS
             self.report = report
+            self.held = held
+            self.peers = peers
         }
 
         private enum CodingKeys: String, CodingKey {
-            case name, report
+            case name, report, held, peers
             case ageMS = "age_ms"
         }
     }

@@ -57,7 +57,7 @@ struct PeerReport {
     /// nil when no nodeos is attached, or its prodha is of a version that does not say.
     var nodeos: Nodeos?
     /// What it heard of other regions.
-    var regions: [RegionReport] = []
+    var regions: [Hearsay] = []
 
     /// A peer's nodeos, as the others need to know it.
     struct Nodeos: Hashable, Sendable {
@@ -70,11 +70,20 @@ struct PeerReport {
         var places: [BlockID]
     }
 
-    private static let version: UInt8 = 1
+    /// What a region said of itself, and who said it, how long ago in milliseconds: two peers that tell each other must not
+    /// make it young again.
+    struct Hearsay: Hashable, Sendable {
+        var report: RegionReport
+        var teller: PeerID
+        var ageMS: UInt32
+    }
+
+    /// Version 1 said nothing of who told it, and when.
+    private static let version: UInt8 = 2
     /// Reports of regions that are told, and taken.
     static let mostRegions = 16
 
-    init(edit: FlagRecord.Edit?, nodeos: Nodeos? = nil, regions: [RegionReport] = []) {
+    init(edit: FlagRecord.Edit?, nodeos: Nodeos? = nil, regions: [Hearsay] = []) {
         self.edit = edit
         self.nodeos = nodeos
         self.regions = Array(regions.prefix(Self.mostRegions))
@@ -96,7 +105,9 @@ struct PeerReport {
 
     private var encodedRegions: [UInt8] {
         regions.reduce(into: [UInt8(regions.count)]) { bytes, region in
-            let report = region.encoded()
+            let report = region.report.encoded()
+            bytes += (0..<8).map { UInt8(truncatingIfNeeded: region.teller.value >> (8 * $0)) }
+            bytes += (0..<4).map { UInt8(truncatingIfNeeded: region.ageMS >> (8 * $0)) }
             bytes += [UInt8(report.count >> 8), UInt8(report.count & 0xff)] + report
         }
     }
@@ -111,12 +122,16 @@ struct PeerReport {
             return rest.prefix(count)
         }
         func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
-        /// None from a version that does not tell them.
-        func takeRegions() -> [RegionReport] {
+        /// None where they are cut.
+        func takeRegions() -> [Hearsay] {
             let count = take(1)?.first ?? 0
             return (0..<min(Int(count), Self.mostRegions)).compactMap { _ in
-                take(2).flatMap { take(Int($0.first ?? 0) << 8 | Int($0.last ?? 0)) }
-                    .flatMap { RegionReport(encoded: Array($0)) }
+                guard let teller = take(8).flatMap({ Int(exactly: number($0)) }), let age = take(4), let size = take(2),
+                    let bytes = take(Int(size.first ?? 0) << 8 | Int(size.last ?? 0)),
+                    let report = RegionReport(encoded: Array(bytes))
+                else { return nil }
+                return Hearsay(
+                    report: report, teller: PeerID(teller), ageMS: UInt32(truncatingIfNeeded: number(age)))
             }
         }
         switch encoded[1] {
@@ -153,5 +168,13 @@ extension PeerReport.Nodeos {
         self.init(
             isWell: attachment.isWell && status.isReachable, chainID: chainID,
             irreversible: status.irreversible?.number ?? 0, places: attachment.places.ids)
+    }
+}
+
+extension PeerReport.Hearsay {
+    init(_ heard: RegionWatch.Heard, at now: Instant) {
+        self.init(
+            report: heard.report, teller: heard.teller,
+            ageMS: UInt32(clamping: (now - heard.at).inNanoseconds / 1_000_000))
     }
 }

@@ -52,7 +52,7 @@ extension LogEntryDocument.Region {
         self.init(
             epoch: change.epoch, expects: change.expects, state: change.activity.description, paused: change.isPaused,
             base: change.base.flatMap { try? BlockHeader(parsingPrefixOf: $0) }.map { $0.number },
-            act: change.act.map { ActDocument($0) })
+            act: change.act.map { ActDocument($0) }, givenUp: change.givenUp.map { GivenUpDocument($0) })
     }
 }
 

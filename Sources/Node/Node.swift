@@ -182,10 +182,10 @@ final class Node {
         return status.isReadyToProduce ? nil : .nodeos(.notResumed)
     }
 
-    /// A peer of another region says how that stands.
-    func hear(_ report: RegionReport) {
+    /// A peer of another region said how that stands, `age` ago.
+    func hear(_ report: RegionReport, from teller: PeerID, age: Duration = .zero) {
         let before = replica.regions.heard[report.name]?.report
-        perform { $0.hear(report, at: $1) }
+        perform { $0.hear(report, from: teller, age: age, at: $1) }
         tellConflict()
         guard let now = replica.regions.heard[report.name]?.report, now.epoch != before?.epoch else { return }
         let words = "region \(now.name) is \(now.activity)"
@@ -419,9 +419,10 @@ final class Node {
 
     func report() {
         replica.setWallClock(aheadBy: Clock.wallOffset())
+        let beginning = Clock.now()
         let report = PeerReport(
             edit: flags.record.edit, nodeos: attachment.flatMap(PeerReport.Nodeos.init),
-            regions: replica.regions.heard.values.map(\.report)
+            regions: replica.regions.heard.values.map { PeerReport.Hearsay($0, at: beginning) }
         ).encoded()
         for peer in settings.raft.others { links?.send(report: report, to: peer) }
         askOthersForTheirStatus()
@@ -490,7 +491,9 @@ extension Node: PeerLinksOwner {
         guard let report = PeerReport(encoded: report) else { return }
         flags.report(report.edit, from: peer)
         nodeosReports[peer] = report.nodeos
-        for region in report.regions { hear(region.asHearsay) }
+        for heard in report.regions {
+            hear(heard.report.asHearsay, from: heard.teller, age: .milliseconds(heard.ageMS))
+        }
         attachment?.foundGroup(Clock.now())
     }
 

@@ -307,6 +307,7 @@ extension HistoryEntry {
                 (entry.event, entry.peer) = (isOn ? .maintenanceOn : .maintenanceOff, peer.value)
             case .region(let activity, let isPaused, let base):
                 entry.base = base
+                entry.givenUp = item.givenUp.map { GivenUpDocument($0) }
                 if isPaused != region?.isPaused ?? false {
                     entry.event = isPaused ? .pause : .resume
                 } else {

@@ -66,6 +66,7 @@ extension NodeAPI {
             let isForced = body.force ?? false
             change.activity = .active
             change.isForced = isForced
+            if isForced { change.givenUp = try api.givenUp(body.givenUp) }
             if body.epoch == nil {
                 change.epoch = api.node.replica.regions.epochOfActivation(api.node.replica.state.region)
             }
@@ -105,6 +106,22 @@ extension NodeAPI {
             if body.switch == nil, let open = api.node.openSwitchWords { throw .refused(.switchRunning, open) }
             return api.answer(to: act, api.node.changeRegion(change))
         }
+    }
+
+    /// The region that a forced activation gives up: what the caller knows of it, and what is known here.
+    private func givenUp(_ told: GivenUpDocument?) throws(Objection) -> GivenUpRegion? {
+        let regions = node.replica.regions
+        guard let told else {
+            guard !regions.others.isEmpty else { return nil }
+            let from = node.replica.state.region.openSwitch?.from ?? ""
+            return regions.givenUp(from.isEmpty ? nil : from, at: Clock.now())
+        }
+        guard let region = GivenUpRegion(told) else {
+            throw .malformed(
+                "given_up is a region, in one line of at most \(OperatorAct.longestName) bytes, and of what is known the "
+                    + "block, told_by, source (beacon or command) and age_ms")
+        }
+        return region.knowing(regions.givenUp(region.name, at: Clock.now()).known)
     }
 
     /// Why a change was refused before it was proposed.
@@ -377,6 +394,39 @@ extension SwitchDocument {
         self.init(
             id: note.id, kind: note.kind.word, from: note.from, to: note.to, fromExpects: note.fromExpects,
             toExpects: note.toExpects, act: ActDocument(note.act))
+    }
+}
+
+extension GivenUpDocument {
+    init(_ region: GivenUpRegion) {
+        self.init(
+            region: region.name,
+            known: region.known.map { known in
+                .init(
+                    block: BlockReference(known.head), toldBy: known.teller?.value,
+                    source: known.source == .beacon ? .beacon : .command, ageMS: Milliseconds(Double(known.ageMS)))
+            })
+    }
+}
+
+extension GivenUpRegion {
+    /// nil for words of a later version, and for what the log does not take.
+    init?(_ document: GivenUpDocument) {
+        guard document.region.utf8.count <= OperatorAct.longestName,
+            !document.region.unicodeScalars.contains(where: \.breaksLines)
+        else { return nil }
+        self.init(name: document.region)
+        guard let known = document.known else { return }
+        let source: Source
+        switch known.source {
+        case .beacon: source = .beacon
+        case .command: source = .command
+        case .unknown: return nil
+        }
+        guard let head = BlockID(hex: known.block.blockID), head.blockNumber == known.block.blockNum,
+            known.toldBy ?? 0 >= 0, let age = UInt64(exactly: known.ageMS.value.rounded())
+        else { return nil }
+        self.known = .init(head: head, teller: known.toldBy.map { PeerID($0) }, source: source, ageMS: age)
     }
 }
 

@@ -30,8 +30,10 @@ final class RegionBeacon {
     private var client: HTTPClient
     private var isStopped = false
     private var asked: Set<Member> = []
-    /// What each said last.
+    /// Why each did not answer the last question.
     private var trouble: [Member: String] = [:]
+    /// When each answered last.
+    private var contacts: [Member: Instant] = [:]
     /// The last blocks of other regions, where no nodeos is attached that would have them.
     private var heads: [String: (id: BlockID, bytes: [UInt8])] = [:]
     private var fetching: Set<String> = []
@@ -65,6 +67,17 @@ final class RegionBeacon {
 
     /// The last block of another region, in case this one has to go on from there.
     func block(_ id: BlockID) -> [UInt8]? { heads.values.first { $0.id == id }?.bytes }
+
+    /// The last block of that region that it holds.
+    func held(of region: String) -> BlockID? { heads[region]?.id }
+
+    /// Of each peer of that region: when it answered last, and why it does not.
+    func contacts(with region: String) -> [(id: Int, at: Instant?, trouble: String?)] {
+        (regions.first { $0.name == region }?.peers ?? []).map { peer in
+            let member = Member(region: region, id: peer.id)
+            return (peer.id, contacts[member], trouble[member])
+        }
+    }
 
     private func ask() {
         for region in regions {
@@ -108,7 +121,8 @@ final class RegionBeacon {
             return note("\(error)", member)
         }
         note(nil, member)
-        node.hear(report)
+        contacts[member] = Clock.now()
+        node.hear(report, from: PeerID(member.id))
         fetchHead(of: report, at: api)
     }
 
@@ -263,7 +277,13 @@ extension Node {
             let heard = replica.regions.heard[name]
             return .init(
                 name: name, ageMS: heard.map { Milliseconds(now - $0.at) },
-                report: heard.map { RegionReportDocument($0.report, peer: nil) })
+                report: heard.map { RegionReportDocument($0.report, peer: $0.teller) },
+                held: beacon?.held(of: name).map { BlockReference($0) },
+                peers: beacon?.contacts(with: name).map { contact in
+                    .init(
+                        id: contact.id, ageMS: contact.at.map { Milliseconds(now - $0) },
+                        trouble: contact.trouble.map { printable($0, limit: 200) })
+                })
         }
     }
 }

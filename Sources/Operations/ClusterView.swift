@@ -228,6 +228,19 @@ public struct HeardRegion: Hashable, Sendable {
     /// Nil: it was never heard.
     public var age: Milliseconds?
     public var report: RegionReportDocument?
+    /// The last block of it that the peer holds.
+    public var held: BlockReference?
+    /// How the peer reaches each of its peers; nil: it does not say.
+    public var contacts: [StatusDocument.OtherRegion.Contact]?
+
+    init(_ other: StatusDocument.OtherRegion, by peer: Int) {
+        name = other.name
+        by = peer
+        age = other.ageMS
+        report = other.report
+        held = other.held
+        contacts = other.peers
+    }
 }
 
 /// One peer, and what the others say of it.

@@ -89,45 +89,101 @@ extension FailoverPlan {
             return line
         }
         missedSlots = nil
-        let here = Self.highest(new, hasNodeos: to.hasNodeos)
-        let last = old?.head.map { "the last block of \(a) that is known is \($0.blockNum)" }
+        let here = Self.highest(new, of: old?.region, hasNodeos: to.hasNodeos)
+        let known = preflight.givenUp?.known
+        let last = known.map { "the last block of \(a) that is known is \($0.block.blockNum), \($0.origin)" }
         let lacking: String
-        switch (old?.head?.blockNum, here) {
-        case (let theirs?, let ours?) where theirs > ours:
-            lacking = "\(b) lacks \(counted(Int(theirs - ours), "block")) of those that are known"
-        case (_?, _?): lacking = "\(b) has all of those that are known"
+        switch (known?.block.blockNum, here) {
+        case (let theirs?, let here?) where theirs > here.number:
+            lacking =
+                "\(b) lacks \(counted(Int(theirs - here.number), "block")) of those that are known, for it has "
+                + "block \(here.number), \(here.place)"
+        case (_?, let here?):
+            lacking = "\(b) has all of those that are known: block \(here.number), \(here.place)"
         default: lacking = "how many \(b) lacks is not known"
         }
         loss =
             "every block that \(a) has committed and \(b) does not have; "
             + [last, lacking].compactMap { $0 }.joined(separator: ", and ")
             + ". Unreachable is not stopped: \(a) may be producing now, until it hears of the switch"
-        tried = regions.first { $0.name == old?.region }.map { Self.tried($0, from: new) } ?? []
+        tried = regions.first { $0.name == old?.region }.map { Self.tried($0, regions) } ?? []
     }
 
-    /// The highest block that the region can go on from.
-    private static func highest(_ region: RegionView, hasNodeos: Bool) -> UInt32? {
-        guard hasNodeos else { return region.head?.blockNum }
-        let heads = region.peers.compactMap { $0.status?.nodeos?.head?.blockNum }.sorted(by: >)
-        let quorum = region.quorum ?? region.total / 2 + 1
-        return heads.count >= quorum && quorum > 0 ? heads[quorum - 1] : nil
+    /// The highest block that the region can go on from, and where it is.
+    private static func highest(
+        _ region: RegionView, of old: String?, hasNodeos: Bool
+    ) -> (number: UInt32, place: String)? {
+        if hasNodeos {
+            let heads = region.peers.compactMap { $0.status?.nodeos?.head?.blockNum }.sorted(by: >)
+            let quorum = region.quorum ?? region.total / 2 + 1
+            guard heads.count >= quorum, quorum > 0 else { return nil }
+            return (heads[quorum - 1], "which a quorum of its nodeos has")
+        }
+        let own = region.head.map { ($0.blockNum, "the end of its log") }
+        // What its peers fetch from other regions while it is standby is in no log.
+        guard let (held, peer) = old.flatMap({ region.held(of: $0).first }), held.blockNum > own?.0 ?? 0 else {
+            return own
+        }
+        let log = own.map { "its log ends with block \($0.0)" } ?? "its log has none"
+        return (held.blockNum, "which peer \(peer) fetched from \(old ?? "") (\(log))")
     }
 
-    /// Each peer of the old region: what became of asking it, and when it was heard last.
-    private static func tried(_ old: RegionView, from new: RegionView) -> [String] {
-        let heard = new.peers.compactMap(\.status).flatMap { status in
-            (status.regions ?? []).filter { $0.name == old.name }.compactMap { other in
-                other.ageMS.map { (peer: other.report?.peer, age: $0.value, by: status.peer.id) }
+    /// Each peer of the old region: what became of asking it now, and when anybody heard it last.
+    private static func tried(_ old: RegionView, _ regions: [RegionView]) -> [String] {
+        let contacts = regions.filter { $0.name != old.name }.flatMap { region in
+            region.heardEverywhere.filter { $0.name == old.name }.flatMap { heard in
+                (heard.contacts ?? []).map { (contact: $0, by: "peer \(heard.by) of \(region.label)") }
             }
         }
         return old.peers.map { peer in
             let answer = peer.report.failure.map { printable($0.message, limit: 80) } ?? "answers"
-            let latest = heard.filter { $0.peer == peer.id }.min { $0.age < $1.age }
-            let word =
-                latest.map { "peer \($0.by) of \(new.label) heard it \(span($0.age)) ago" }
-                ?? peer.lastHeard.map { "its own peers heard it \(span($0.value)) ago" }
-                ?? "when it was heard last is not known"
-            return "\(peer.name) of \(old.label): \(answer); \(word)"
+            let beacons = contacts.filter { $0.contact.id == peer.id }
+            let heard = beacons.compactMap { beacon in beacon.contact.ageMS.map { (age: $0.value, by: beacon.by) } }
+            let own = peer.lastHeard.map { (age: $0.value, by: "its own group") }
+            let words: String
+            if let last = (heard + [own].compactMap { $0 }).min(by: { $0.age < $1.age }) {
+                words = "\(last.by) heard it \(span(last.age)) ago"
+            } else if beacons.isEmpty {
+                words = "when it was heard last is not known"
+            } else {
+                words = "no peer that answers has heard it since it started"
+            }
+            let troubles = Set(beacons.compactMap(\.contact.trouble))
+            let why = troubles.count == 1 ? troubles.first.map { " (\(printable($0, limit: 80)))" } ?? "" : ""
+            return "\(peer.name) of \(old.label): \(answer); \(words)\(why)"
+        }
+    }
+}
+
+extension GivenUpDocument.Known {
+    /// "heard 1.2 s ago from its peer 2", "as its peer 2 answers now".
+    var origin: String {
+        let peer = toldBy.map { "its peer \($0)" } ?? "one of its peers"
+        switch source {
+        case .command: return "as \(peer) answers now"
+        case .beacon, .unknown: return "heard \(span(ageMS.value)) ago from \(peer)"
+        }
+    }
+}
+
+extension GivenUpDocument {
+    /// "east was given up; its last known block was 123 (0000007bab12cd34), heard 1.2 s before from its peer 2"
+    var words: String {
+        guard !region.isEmpty else { return "which region was active was not known" }
+        let name = printable(region, limit: 64)
+        guard let known else { return "\(name) was given up; no block of it was known" }
+        return "\(name) was given up; its last known block was \(known.words)"
+    }
+}
+
+extension GivenUpDocument.Known {
+    /// "123 (0000007bab12cd34), heard 1.2 s before from its peer 2"
+    var words: String {
+        let peer = toldBy.map { "its peer \($0)" } ?? "one of its peers"
+        let id = printable(String(block.blockID.prefix(16)), limit: 16)
+        switch source {
+        case .command: return "\(block.blockNum) (\(id)), as \(peer) answered \(span(ageMS.value)) before"
+        case .beacon, .unknown: return "\(block.blockNum) (\(id)), heard \(span(ageMS.value)) before from \(peer)"
         }
     }
 }

@@ -238,6 +238,8 @@ public final class FailoverRunner {
         /// It is in a log.
         var isSeen = false
         var base: CommittedBlock?
+        /// Of a forced one: what is known of the region that is given up.
+        var givenUp: GivenUpDocument?
 
         func group(_ side: Failover.Side, _ inspector: Inspector, _ limits: RegionGroup.Limits)
             -> RegionGroup?
@@ -322,8 +324,14 @@ extension RegionView {
     var heardEverywhere: [HeardRegion] {
         peers.compactMap(\.status).flatMap { status in
             (status.regions ?? []).prefix(ClusterView.maxHearsay).map { other in
-                HeardRegion(name: other.name, by: status.peer.id, age: other.ageMS, report: other.report)
+                HeardRegion(other, by: status.peer.id)
             }
         }
+    }
+
+    /// The last blocks of another region that its peers hold, the highest first, and who holds each.
+    func held(of region: String) -> [(block: BlockReference, peer: Int)] {
+        heardEverywhere.filter { $0.name == region }.compactMap { heard in heard.held.map { ($0, heard.by) } }
+            .sorted { $0.0.blockNum > $1.0.blockNum }
     }
 }

@@ -10,6 +10,7 @@ extension FailoverRunner {
         var job = job
         var outcome = FailoverOutcome(.failed, "", region: job.papers.to)
         outcome.findings = preflight.findings
+        job.givenUp = preflight.givenUp
         if let new = job.regions.first(where: { $0.name == job.papers.to }) {
             if new.isActive == true { return claim(job, new) }
             job.base = forcedBase(new, of: job.papers.from)
@@ -45,7 +46,7 @@ extension FailoverRunner {
             body: { production in
                 RegionRequest(
                     expects: production.epoch, epoch: Limits.forcedEpoch(above: job.known), renew: true, force: true,
-                    operation: "\(job.papers.id)/activate", who: who, reason: reason
+                    givenUp: job.givenUp, operation: "\(job.papers.id)/activate", who: who, reason: reason
                 ).json()
             })
         var outcome = FailoverOutcome(.failed, reason: "not_activated", "", region: region.label)
@@ -118,14 +119,12 @@ extension FailoverRunner {
         guard new.peers.allSatisfy({ $0.status?.nodeos == nil }) else { return nil }
         let own = new.head?.blockNum ?? 0
         let group = RegionGroup(new, inspector, limits)
-        let heard = new.heardEverywhere.filter { $0.name == old && ($0.report?.head?.blockNum ?? 0) > own }
-            .sorted { ($0.report?.head?.blockNum ?? 0) > ($1.report?.head?.blockNum ?? 0) }
-        for region in heard.prefix(ClusterView.maxHearsay) {
-            guard let head = region.report?.head, let target = new.target(of: region.by) else { continue }
+        for (head, peer) in new.held(of: old).prefix(ClusterView.maxHearsay) where head.blockNum > own {
+            guard let target = new.target(of: peer) else { continue }
             if let found = group.block("id=\(head.blockID)", from: [target])?.block, found.reference == head {
                 return found
             }
-            tell("\(target.name) of \(new.label) has heard of block \(head.blockNum) and cannot give it")
+            tell("\(target.name) of \(new.label) no longer gives block \(head.blockNum)")
         }
         return nil
     }

@@ -87,10 +87,11 @@ public struct HistoryReport: Sendable {
     }
 
     private func tsv(_ histories: [RegionHistory]) -> String {
-        let names = [
-            "region", "index", "term", "epoch", "at", "event", "peer", "base", "result", "outcome", "duration_ms",
-            "operation", "who", "from", "reason",
-        ]
+        let names =
+            [
+                "region", "index", "term", "epoch", "at", "event", "peer", "base", "result", "outcome", "duration_ms",
+                "operation", "who", "from", "reason",
+            ] + GivenUpDocument.tsvNames
         let rows = histories.flatMap { history in
             history.entries.map { [history.region ?? ""] + $0.tsvFields }
         }
@@ -123,11 +124,15 @@ extension HistoryEntry {
         let about = [peer.map(String.init) ?? "", base.map { String($0) } ?? ""]
         let ending = [result.rawValue, outcome ?? "", durationMS.map { "\(Int64($0.value))" } ?? ""]
         return place + about + ending + [act?.operation ?? "", act?.who ?? "", act?.from ?? "", act?.reason ?? ""]
+            + GivenUpDocument.tsvFields(givenUp)
     }
 
     public var resultWords: String {
         switch result {
-        case .done: "done" + (event == .failover ? outcome.map { ": \(printable($0, limit: 512))" } ?? "" : "")
+        case .done:
+            "done"
+                + (givenUp.map { ": " + $0.words }
+                    ?? (event == .failover ? outcome.map { ": \(printable($0, limit: 512))" } ?? "" : ""))
         case .failed: "failed" + (outcome.map { ": \(printable($0, limit: 512))" } ?? "")
         case .open: "open"
         case .unknown(let text): printable(text, limit: 20)
@@ -137,5 +142,20 @@ extension HistoryEntry {
     var whoWords: String {
         guard let act else { return "" }
         return printable([act.who, act.from].filter { !$0.isEmpty }.joined(separator: " from "), limit: 80)
+    }
+}
+
+extension GivenUpDocument {
+    static let tsvNames = [
+        "given_up", "given_up_block_num", "given_up_block_id", "given_up_told_by", "given_up_source", "given_up_age_ms",
+    ]
+
+    static func tsvFields(_ region: GivenUpDocument?) -> [String] {
+        let known = region?.known
+        return [
+            region?.region ?? "", known.map { String($0.block.blockNum) } ?? "", known?.block.blockID ?? "",
+            known?.toldBy.map { String($0) } ?? "", known?.source.rawValue ?? "",
+            known.map { "\(Int64($0.ageMS.value))" } ?? "",
+        ]
     }
 }

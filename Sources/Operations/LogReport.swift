@@ -50,10 +50,12 @@ public struct LogReport: Sendable {
         return String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
-    private static let names = [
-        "index", "term", "kind", "size", "block_num", "block_id", "producer", "timestamp", "epoch", "state", "paused",
-        "event", "peer", "at", "operation", "who", "from", "reason", "outcome",
-    ]
+    private static let names =
+        [
+            "index", "term", "kind", "size", "block_num", "block_id", "producer", "timestamp", "epoch", "state",
+            "paused",
+            "event", "peer", "at", "operation", "who", "from", "reason", "outcome",
+        ] + GivenUpDocument.tsvNames
 }
 
 extension LogEntryDocument {
@@ -67,8 +69,9 @@ extension LogEntryDocument {
         if let region {
             let base = region.base.map { ", from block \($0)" } ?? ""
             let state = printable(region.state, limit: 20) + (region.paused ? ", paused" : "")
-            return
-                "region \(state) (epoch \(region.epoch))\(base)\(region.act.map { " " + $0.words(isDated: isDated) } ?? "")"
+            let act = region.act.map { " " + $0.words(isDated: isDated) } ?? ""
+            let givenUp = region.givenUp.map { "; " + $0.words } ?? ""
+            return "region \(state) (epoch \(region.epoch))\(base)\(act)\(givenUp)"
         }
         if let operation {
             let act = operation.act.map { " " + $0.words(isDated: isDated) } ?? (isDated ? " at \(operation.at)" : "")
@@ -104,6 +107,6 @@ extension LogEntryDocument {
             + [
                 act?.operation ?? operation?.ends ?? "", act?.who ?? "", act?.from ?? "", act?.reason ?? "",
                 operation?.outcome ?? "",
-            ]
+            ] + GivenUpDocument.tsvFields(region?.givenUp)
     }
 }

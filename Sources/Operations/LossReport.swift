@@ -12,6 +12,16 @@ public struct RegionLoss: Hashable, Sendable {
     public var note: String?
     /// The peers want another token.
     public var isDenied = false
+    /// How another region went on without this one, which has not been heard to give way since.
+    public var givenUp: GivenUp?
+
+    /// A forced activation, as the history of the region that it made active has it.
+    public struct GivenUp: Hashable, Sendable {
+        /// That region.
+        public var by: String
+        public var entry: HistoryEntry
+        public var known: GivenUpDocument.Known?
+    }
 }
 
 extension ActRunner {
@@ -32,8 +42,39 @@ extension ActRunner {
             }
             return RegionLoss(
                 region: region.name, teller: best?.teller, document: best?.document,
-                note: best == nil ? region.headline : nil, isDenied: region.isDenied)
+                note: best == nil ? region.headline : nil, isDenied: region.isDenied,
+                givenUp: best == nil ? givenUp(region, view.regions) : nil)
         }
+    }
+
+    private func givenUp(_ region: RegionView, _ regions: [RegionView]) -> RegionLoss.GivenUp? {
+        let histories = regions.filter { $0.name != region.name }.map { other in
+            (by: other.label, entries: other.tellers.lazy.compactMap { self.history(of: $0) }.first?.entries ?? [])
+        }
+        return RegionLoss.GivenUp(region, histories, regions)
+    }
+}
+
+extension RegionLoss.GivenUp {
+    /// The last time that another region went on without this one; nil when it has given way since, or was active again.
+    init?(_ region: RegionView, _ histories: [(by: String, entries: [HistoryEntry])], _ regions: [RegionView]) {
+        let found = histories.flatMap { history in
+            history.entries.compactMap { entry in
+                entry.givenUp.flatMap {
+                    $0.region == region.name ? Self(by: history.by, entry: entry, known: $0.known) : nil
+                }
+            }
+        }
+        guard let last = found.max(by: { $0.entry.epoch < $1.entry.epoch }) else { return nil }
+        let now = regions.flatMap(\.peers).compactMap(\.report.answer?.at.unixMilliseconds).max() ?? 0
+        let hasReturned = regions.flatMap(\.heardEverywhere).contains { heard in
+            guard heard.name == region.name, let report = heard.report, let age = heard.age else { return false }
+            if report.activatedEpoch > last.entry.epoch { return true }
+            guard let at = last.entry.at else { return false }
+            return report.state != .active && Double(now - at.unixMilliseconds) > age.value
+        }
+        if hasReturned { return nil }
+        self = last
     }
 }
 
@@ -78,6 +119,7 @@ public struct LossReport: Sendable {
     }
 
     private func summary(_ loss: RegionLoss) -> String {
+        if let givenUp = loss.givenUp { return givenUp.words }
         guard let document = loss.document else { return loss.note ?? "no peer tells" }
         guard let superseded = document.superseded else { return "no other region went on without it" }
         let base = superseded.base.map { " from block \($0.blockNum)" } ?? ""
@@ -104,6 +146,7 @@ public struct LossReport: Sendable {
                             .init("name", Tree(loss.region)), .init("told_by", Tree(loss.teller)),
                             .init("note", Tree(loss.note)),
                             .init("loss", loss.document.map { Tree($0) } ?? .null),
+                            .init("given_up", loss.givenUp?.document ?? .null),
                         ])
                     })),
         ])
@@ -121,5 +164,36 @@ public struct LossReport: Sendable {
             }
         }
         return ([names] + rows).map(tsvRow).joined()
+    }
+}
+
+extension RegionLoss.GivenUp {
+    /// So many blocks at least are lost if the region does not return; nil: that is not known.
+    public var lost: Int? {
+        guard let base = entry.base, let known else { return nil }
+        return max(0, Int(known.block.blockNum) - Int(base))
+    }
+
+    /// "it has not answered; when it was given up its last known block was 123 (...), west went on from 120: at least 3 blocks
+    /// are lost if it does not return".
+    fileprivate var words: String {
+        let time = entry.at.map { " at \($0)" } ?? ""
+        let last = known.map { "its last known block was \($0.words)" } ?? "no block of it was known"
+        let base = entry.base.map { "block \($0)" } ?? "its own last block"
+        let count =
+            switch lost {
+            case nil: "how many blocks are lost if it does not return is not known"
+            case 0?: "no block that was known is lost, and what it made after that is not known"
+            case let lost?:
+                "at least \(counted(lost, "block")) \(lost == 1 ? "is" : "are") lost if it does not return"
+            }
+        return "it has not answered; when it was given up\(time) \(last); \(printable(by, limit: 64)) went on from "
+            + "\(base): \(count)"
+    }
+
+    fileprivate var document: Tree {
+        .map([
+            .init("by", .string(by)), .init("at_least", Tree(lost)), .init("entry", Tree(encoding: entry)),
+        ])
     }
 }

@@ -48,6 +48,8 @@ public struct Preflight: Hashable, Sendable {
     /// The region that is active; of a forced switch that which was active last. Nil when it is not known.
     public private(set) var from: Side?
     public private(set) var to: Side?
+    /// Of a forced switch: the region that is given up, and what is known of it.
+    public private(set) var givenUp: GivenUpDocument?
     /// The target is active, and no other region is.
     public private(set) var isActiveAlready = false
     /// There is no such region.
@@ -197,8 +199,9 @@ public struct Preflight: Hashable, Sendable {
                 side.epoch = max(side.epoch, heard.epoch)
                 side.activatedEpoch = max(side.activatedEpoch, heard.activatedEpoch)
             }
-            let heads = new.heardEverywhere.filter { $0.name == region.name }.compactMap(\.report?.head)
-            for head in heads where head.blockNum > side.head?.blockNum ?? 0 { side.head = head }
+            let known = region.lastKnown(heardBy: others + [new])
+            givenUp = GivenUpDocument(region: region.label, known: known)
+            side.head = known?.block
             return side
         }
     }
@@ -462,6 +465,28 @@ extension RegionView {
 
     /// Peers were reached, and all that answered want another token.
     var isDenied: Bool { up == 0 && peers.contains { $0.report.failure?.isDenial == true } }
+
+    /// Its highest block that is known, by the word of its own peers or as those of other regions heard it.
+    fileprivate func lastKnown(heardBy others: [RegionView]) -> GivenUpDocument.Known? {
+        typealias Known = GivenUpDocument.Known
+        let said = peers.compactMap(\.status).compactMap { status in
+            status.production.head.map {
+                Known(
+                    block: BlockReference(blockNum: $0.blockNum, blockID: $0.blockID), toldBy: status.peer.id,
+                    source: .command, ageMS: 0)
+            }
+        }
+        let heard = others.flatMap(\.heardEverywhere).filter { $0.name == name }.compactMap { heard in
+            heard.report.flatMap { report in
+                report.head.map {
+                    Known(
+                        block: $0, toldBy: report.peer >= 0 ? report.peer : nil, source: .beacon,
+                        ageMS: heard.age ?? 0)
+                }
+            }
+        }
+        return (said + heard).max { ($0.block.blockNum, $1.ageMS) < ($1.block.blockNum, $0.ageMS) }
+    }
 
     /// By its own word, or what the other one heard of it.
     fileprivate func lastActivated(_ other: RegionView) -> UInt64? {

@@ -125,7 +125,7 @@ private struct Judgement {
     var heard: [HeardRegion]? {
         let said = answers.flatMap { witness in
             (witness.status.regions ?? []).prefix(ClusterView.maxHearsay).map { other in
-                HeardRegion(name: other.name, by: witness.id, age: other.ageMS, report: other.report)
+                HeardRegion(other, by: witness.id)
             }
         }
         guard answers.contains(where: { $0.status.regions != nil }) else { return nil }

@@ -24,6 +24,7 @@ struct SwitchRun {
 
     private var engine: RegionSwitch
     private let papers: Papers
+    private let givenUp: GivenUpDocument?
     private let from: RegionGroup?
     private let to: RegionGroup?
     private let inspector: Inspector
@@ -53,6 +54,7 @@ struct SwitchRun {
     ) {
         self.timing = timing
         papers = job.papers
+        givenUp = job.givenUp
         engine = RegionSwitch(
             job.papers, goal: job.goal, fromIsLost: job.fromIsLost, known: job.known,
             forcedBase: job.base.map { Block($0) })
@@ -265,7 +267,7 @@ struct SwitchRun {
         ) -> [UInt8] {
             RegionRequest(
                 expects: expects, epoch: epoch, state: state, base: base, switch: papers, renew: true, force: force,
-                operation: operation, who: who, reason: reason
+                givenUp: force == true ? givenUp : nil, operation: operation, who: who, reason: reason
             ).json()
         }
         switch request.change {

@@ -119,13 +119,16 @@ public struct RegionChange: Hashable, Sendable {
     public var superseder: RegionReport?
     /// An operator's word that no other region is active, or that it does not matter.
     public var isForced = false
+    /// The region that a forced activation gives up.
+    public var givenUp: GivenUpRegion?
 
     public init(
         expects: UInt64, epoch: UInt64, activity: RegionActivity, isPaused: Bool, base: [UInt8]? = nil,
         act: OperatorAct? = nil, switchID: String? = nil, renews: Bool = false, superseder: RegionReport? = nil,
-        isForced: Bool = false
+        isForced: Bool = false, givenUp: GivenUpRegion? = nil
     ) {
         self.isForced = isForced
+        self.givenUp = givenUp
         self.expects = expects
         self.epoch = epoch
         self.activity = activity
@@ -140,7 +143,8 @@ public struct RegionChange: Hashable, Sendable {
     public func encoded() -> [UInt8] {
         var out = Encoder()
         // Version 1 said nothing of operators, version 2 nothing of other regions.
-        let version: UInt8 = switchID != nil || renews || superseder != nil || isForced ? 3 : act != nil ? 2 : 1
+        let isOfRegions = switchID != nil || renews || superseder != nil || isForced || givenUp != nil
+        let version: UInt8 = isOfRegions ? 3 : act != nil ? 2 : 1
         out.byte(version)
         out.number(expects)
         out.number(epoch)
@@ -151,11 +155,12 @@ public struct RegionChange: Hashable, Sendable {
         if version > 2 {
             out.byte(
                 (act == nil ? 0 : 1) | (switchID == nil ? 0 : 2) | (renews ? 4 : 0) | (superseder == nil ? 0 : 8)
-                    | (isForced ? 16 : 0))
+                    | (isForced ? 16 : 0) | (givenUp == nil ? 0 : 32))
         }
         if let act { out.act(act) }
         if let switchID { out.text(switchID) }
         if let superseder { out.report(superseder) }
+        if let givenUp { out.givenUp(givenUp) }
         return out.data
     }
 
@@ -171,7 +176,7 @@ public struct RegionChange: Hashable, Sendable {
             guard let bytes = input.bytes() else { return nil }
             base = bytes
         }
-        guard let has = version > 2 ? input.byte() : version - 1, has < 32, version < 3 || has > 1 else { return nil }
+        guard let has = version > 2 ? input.byte() : version - 1, has < 64, version < 3 || has > 1 else { return nil }
         if has & 1 != 0 {
             guard let found = input.act() else { return nil }
             act = found
@@ -185,6 +190,10 @@ public struct RegionChange: Hashable, Sendable {
         if has & 8 != 0 {
             guard let report = input.report() else { return nil }
             superseder = report
+        }
+        if has & 32 != 0 {
+            guard let region = input.givenUp() else { return nil }
+            givenUp = region
         }
         guard input.isAtEnd else { return nil }
     }

@@ -201,9 +201,9 @@ public struct GroupState: Hashable, Sendable {
         region.epoch = change.epoch
         region.activity = change.activity
         region.isPaused = change.isPaused
-        let event = History.Event.region(
-            change.activity, isPaused: change.isPaused, base: change.base == nil ? nil : region.base?.blockNumber)
-        note(event, entry, act: change.act, at: change.act?.at)
+        let base = change.base == nil && change.givenUp == nil ? nil : region.base?.blockNumber
+        let event = History.Event.region(change.activity, isPaused: change.isPaused, base: base)
+        note(event, entry, act: change.act, at: change.act?.at, givenUp: change.givenUp)
         return .accepted
     }
 
@@ -240,10 +240,13 @@ public struct GroupState: Hashable, Sendable {
         return .accepted
     }
 
-    private mutating func note(_ event: History.Event, _ entry: Entry, act: OperatorAct?, at: Int64?) {
+    private mutating func note(
+        _ event: History.Event, _ entry: Entry, act: OperatorAct?, at: Int64?, givenUp: GivenUpRegion? = nil
+    ) {
         history.add(
             History.Item(
-                index: entry.index, term: entry.term, epoch: region.epoch, event: event, act: act, at: at))
+                index: entry.index, term: entry.term, epoch: region.epoch, event: event, act: act, at: at,
+                givenUp: givenUp))
     }
 
     // MARK: - Snapshots

@@ -9,7 +9,7 @@ public struct History: Hashable, Sendable {
         case leads(PeerID)
         case transfer(to: PeerID)
         case maintenance(PeerID, isOn: Bool)
-        /// `base`: the block that the region goes on from, when the change named one.
+        /// `base`: the block that the region goes on from, when the change named one or gave another region up.
         case region(RegionActivity, isPaused: Bool, base: UInt32?)
         case confirm
         /// A switch between regions, from its beginning to its end.
@@ -37,6 +37,8 @@ public struct History: Hashable, Sendable {
         /// In milliseconds since 1970, by the clock of the peer that wrote it; nil when the entry does not say.
         public var at: Int64?
         public var ending: Ending?
+        /// Of an activation by force.
+        public var givenUp: GivenUpRegion?
     }
 
     /// So many leaders, and so many of all else.
@@ -126,7 +128,9 @@ extension Encoder {
             byte(7)
             self.note(note)
         }
-        byte((item.act == nil ? 0 : 1) | (item.at == nil ? 0 : 2) | (item.ending == nil ? 0 : 4))
+        byte(
+            (item.act == nil ? 0 : 1) | (item.at == nil ? 0 : 2) | (item.ending == nil ? 0 : 4)
+                | (item.givenUp == nil ? 0 : 8))
         if let act = item.act { self.act(act) }
         if let at = item.at { time(at) }
         if let ending = item.ending {
@@ -135,6 +139,7 @@ extension Encoder {
             time(ending.at)
             number(ending.term)
         }
+        if let region = item.givenUp { givenUp(region) }
     }
 }
 
@@ -151,7 +156,7 @@ extension Decoder {
 
     private mutating func item() -> History.Item? {
         guard let index = number(), let term = number(), let epoch = number(), let event = event(), let has = byte(),
-            has < 8
+            has < 16
         else { return nil }
         var item = History.Item(index: index, term: term, epoch: epoch, event: event)
         if has & 1 != 0 {
@@ -167,6 +172,10 @@ extension Decoder {
                 return nil
             }
             item.ending = History.Ending(isDone: isDone == 1, words: words, at: at, term: term)
+        }
+        if has & 8 != 0 {
+            guard let region = givenUp() else { return nil }
+            item.givenUp = region
         }
         return item
     }

@@ -112,7 +112,9 @@ public struct RegionReport: Hashable, Sendable {
 public struct RegionWatch: Sendable {
     public struct Heard: Hashable, Sendable {
         public var report: RegionReport
-        /// When something was heard of the region last.
+        /// The peer of that region whose word the head is.
+        public var teller: PeerID
+        /// When the region was heard last, here or by another peer of this group.
         public var at: Instant
         /// When a peer said it that knows how its region stands.
         public var currentAt: Instant?
@@ -138,15 +140,17 @@ public struct RegionWatch: Sendable {
         self.returnGate = returnGate
     }
 
-    /// Takes in what a peer of another region says. Epochs only grow: what has a lower one is old.
-    public mutating func hear(_ report: RegionReport, at now: Instant) {
+    /// Takes in what a peer of another region said at an instant, which may be a while ago. Epochs only grow: what has a
+    /// lower one is old.
+    public mutating func hear(_ report: RegionReport, from teller: PeerID, at now: Instant) {
         guard others.contains(report.name), report.epoch <= RegionState.largestEpoch,
             report.activatedEpoch <= report.epoch
         else { return }
-        var new = Heard(report: report, at: now, currentAt: report.isCurrent ? now : nil)
+        var new = Heard(report: report, teller: teller, at: now, currentAt: report.isCurrent ? now : nil)
         if let known = heard[report.name] {
+            new.at = max(known.at, now)
             if known.report.epoch > report.epoch {
-                heard[report.name]?.at = now
+                heard[report.name]?.at = new.at
                 return
             }
             if known.report.epoch == report.epoch {
@@ -154,6 +158,7 @@ public struct RegionWatch: Sendable {
                 // One that is behind says so of the head alone.
                 if let head = known.report.head, head.blockNumber > report.head?.blockNumber ?? 0 {
                     new.report.head = head
+                    new.teller = known.teller
                 }
             }
         }
@@ -170,6 +175,18 @@ public struct RegionWatch: Sendable {
     private func activated(after region: RegionState) -> RegionReport? {
         heard.values.lazy.map(\.report).filter { $0.activatedEpoch > region.activatedEpoch }
             .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
+    }
+
+    /// What is known of the region that was active last, of those that were heard. Where a name is given: of that one.
+    public func givenUp(_ name: String?, at now: Instant) -> GivenUpRegion {
+        let last = heard.values.filter { $0.report.activatedEpoch > 0 }
+            .max { ($0.report.activatedEpoch, $1.report.name) < ($1.report.activatedEpoch, $0.report.name) }
+        let name = name ?? last?.report.name ?? ""
+        guard let heard = heard[name], let head = heard.report.head else { return GivenUpRegion(name: name) }
+        let age = (now - heard.at).inNanoseconds / 1_000_000
+        return GivenUpRegion(
+            name: name,
+            known: .init(head: head, teller: heard.teller, source: .beacon, ageMS: UInt64(max(0, age))))
     }
 
     /// The epoch with which this region becomes active where nobody names one: above every epoch that is known, for with a lower one

@@ -177,9 +177,11 @@ public struct Replica: Sendable {
         return takeActions()
     }
 
-    /// A peer of another region says how that stands.
-    public mutating func hear(_ report: RegionReport, at now: Instant) -> [Action] {
-        regions.hear(report, at: now)
+    /// A peer of another region said how that stands, `age` ago.
+    public mutating func hear(
+        _ report: RegionReport, from teller: PeerID, age: Duration = .zero, at now: Instant
+    ) -> [Action] {
+        regions.hear(report, from: teller, at: Instant(nanoseconds: now.nanoseconds - age.inNanoseconds))
         followOtherRegions(at: now)
         return takeActions()
     }

@@ -67,6 +67,43 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
         #expect(try StatusDocument(json: status.json()) == status)
     }
 
+    @Test func otherRegionsAreSpelledAsTheReferenceSays() throws {
+        let other = StatusDocument.OtherRegion(
+            name: "west", ageMS: 312, held: BlockReference(blockNum: 1034, blockID: id1034),
+            peers: [.init(id: 1, ageMS: 312), .init(id: 2, trouble: "refused")])
+        try expectJSON(
+            other,
+            """
+            {"name":"west","age_ms":312,"report":null,"held":{"block_num":1034,"block_id":"\(id1034)"},
+             "peers":[{"id":1,"age_ms":312,"trouble":null},{"id":2,"age_ms":null,"trouble":"refused"}]}
+            """)
+        var status = status
+        status.regions = [other, .init(name: "north")]
+        #expect(try StatusDocument(json: status.json()) == status)
+    }
+
+    @Test func aRegionThatWasGivenUpIsSpelledAsTheReferenceSays() throws {
+        let givenUp = GivenUpDocument(
+            region: "east",
+            known: .init(
+                block: BlockReference(blockNum: 1034, blockID: id1034), toldBy: 2, source: .beacon, ageMS: 1200))
+        let json = """
+            {"region":"east","known":{"block":{"block_num":1034,"block_id":"\(id1034)"},"told_by":2,"source":"beacon",
+             "age_ms":1200}}
+            """
+        try expectJSON(givenUp, json)
+        try expectJSON(GivenUpDocument(region: "east"), #"{"region":"east","known":null}"#)
+        for word in KnowledgeSource.known { #expect(KnowledgeSource(rawValue: word.rawValue) == word) }
+        try expectJSON(
+            LogEntryDocument.Region(
+                epoch: 1_000_000, expects: 2, state: "active", paused: false, givenUp: givenUp),
+            """
+            {"epoch":1000000,"expects":2,"state":"active","paused":false,"base":null,"act":null,"given_up":\(json)}
+            """)
+        let request = RegionRequest(force: true, givenUp: givenUp)
+        #expect(try RegionRequest(json: request.json()) == request)
+    }
+
     @Test func whatIsKnownOfOthersIsSpelledAsTheReferenceSays() throws {
         let group = GroupDocument(
             region: "east", peer: 1, peers: [.init(id: 1, ageMS: 0, status: status), .init(id: 2)])
@@ -262,7 +299,7 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
         try expectJSON(
             RegionRequest(expects: 4, operation: "a", who: "b", reason: "c"),
             """
-            {"expects":4,"epoch":null,"state":null,"base":null,"switch":null,"renew":null,"force":null,"operation":"a",
+            {"expects":4,"epoch":null,"state":null,"base":null,"switch":null,"renew":null,"force":null,"given_up":null,"operation":"a",
              "who":"b","reason":"c"}
             """)
         try expectJSON(
@@ -287,7 +324,7 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
                 ]),
             """
             {"schema_version":1,"region":"east","entries":[{"index":7,"term":2,"epoch":3,"at":"1970-01-01T00:00:00.000Z",
-             "event":"transfer","peer":2,"base":null,"about":null,"act":\(actJSON),"result":"failed","outcome":"peer 1 leads",
+             "event":"transfer","peer":2,"base":null,"given_up":null,"about":null,"act":\(actJSON),"result":"failed","outcome":"peer 1 leads",
              "duration_ms":12}]}
             """)
         for word in HistoryEvent.known { #expect(HistoryEvent(rawValue: word.rawValue) == word) }

@@ -106,7 +106,23 @@ extension Acceptance {
                             "west", "--timeout", "500ms",
                         ], in: regions.west.directory)
                     try #require(forced.ending == .exit(0), "\(forced)")
+                    try #require(forced.errors.contains(/peer \d of east: .*; peer \d of west heard it [\d.]+ m?s ago/))
                     try await load.advances(by: 2)
+                    // What was known of it stands in the log, and is told as long as it cannot say itself what only it has.
+                    func told(_ arguments: String...) async throws -> String {
+                        let told = try await Program.run(
+                            arguments + ["--config", file, "--timeout", "500ms"], in: regions.west.directory)
+                        return told.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+                    }
+                    let record =
+                        /its last known block was \d+ \([0-9a-f]{16}\), heard [\d.]+ m?s before from its peer \d/
+                    let loss = try await told("history", "--loss")
+                    try #require(loss.contains("east: it has not answered; when it was given up at "), "\(loss)")
+                    try #require(loss.contains(record) && loss.contains(/; west went on from block \d+:/), "\(loss)")
+                    for command in ["history", "log"] {
+                        let text = try await told(command)
+                        try #require(text.contains("east was given up; ") && text.contains(record), "\(text)")
+                    }
                     for peer in regions.east.peers { peer.send(SIGCONT) }
                     try await eventually("east gives way", within: .seconds(10)) {
                         for peer in regions.east.peers

@@ -61,7 +61,10 @@ extension Acceptance {
                 try await regions.east.commit(try chain.next(3))
                 try await hears(regions.west, "active")
                 // West does not become active while east is, on anybody's word alone.
-                try await post(regions.west, "activate", [:]).error(409, "other_region_active")
+                // What one peer tells another of it is no answer; until its leader has one it is silent.
+                try await eventually("west's leader has its own answer") {
+                    try await post(regions.west, "activate", [:]).reason == "other_region_active"
+                }
                 let epochs = try await begin(regions, "s1")
 
                 // Another one does not begin beside it, and what is no step of it is not done as one.
@@ -225,12 +228,32 @@ extension Acceptance {
                 try await eventually("west does not hear east any more") {
                     try await west.post("/v1/prodha/region/activate", [:]).reason == "other_region_silent"
                 }
+                // Peers that tell each other what they heard do not make it young again.
+                for peer in regions.west.peers {
+                    try await eventually("east is silent for 2 s, as peer \(peer.id) says") {
+                        let east = try await peer.status()["regions"]?.array?.first
+                        return east?["age_ms"]?.double ?? 0 > 2000
+                            && east?["peers"]?.array?.allSatisfy { $0["age_ms"]?.double ?? 0 > 2000 } == true
+                    }
+                }
+                try await west.post(
+                    "/v1/prodha/region/activate",
+                    ["force": true, "given_up": ["region": "east", "known": ["block": "zz"]]]
+                ).error(400, "malformed_request")
                 // West goes on from the block before the last.
                 let forced = try await west.post(
                     "/v1/prodha/region/activate",
                     ["epoch": 1_000_000, "force": true, "base": .string(shared[2].hex)]
                 ).document()
                 try #require(forced["activated_epoch"]?.int == 1_000_000)
+                // The record of what was known, though nobody told it.
+                let history = try await west.get("/v1/prodha/history").document()["entries"]?.array ?? []
+                let record = try #require(history.last { $0["given_up.region"]?.string == "east" })
+                try #require(record["base"]?.int == Int(shared[2].number), "\(record)")
+                let known = try #require(record["given_up.known"])
+                try #require(known["block.block_id"]?.string == shared[3].id, "\(known)")
+                try #require(known["source"]?.string == "beacon" && known["age_ms"]?.double ?? 0 > 2000, "\(known)")
+                try #require(regions.east.peers.contains { $0.id == known["told_by"]?.int }, "\(known)")
                 let contact = ContinuousClock.now
                 for peer in regions.east.peers { peer.send(SIGCONT) }
                 try await eventually("east fences itself", within: .seconds(10)) {

@@ -20,9 +20,11 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
         .init(isWell: true, chainID: id(7).checksum, irreversible: 0xfedc_ba98, places: [id(9), id(8, 2)])
     }
 
-    private let region = RegionReport(
-        name: "west", epoch: 1 << 40, activity: .activating, activatedEpoch: 7, isCurrent: false,
-        head: .zero, base: nil)
+    private let region = PeerReport.Hearsay(
+        report: RegionReport(
+            name: "west", epoch: 1 << 40, activity: .activating, activatedEpoch: 7, isCurrent: false,
+            head: .zero, base: nil),
+        teller: PeerID(1 << 40), ageMS: 0xfedc_ba98)
 
     @Test func everyReportIsReadAsItWasWritten() {
         for edit in [nil, FlagRecord.Edit(isActive: true, epoch: 1 << 40), FlagRecord.Edit(isActive: false, epoch: 2)] {
@@ -33,6 +35,8 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
                 // As a version wrote it that knew no regions.
                 let old = PeerReport(edit: edit, nodeos: nodeos)
                 #expect(PeerReport(encoded: Array(old.encoded().dropLast()))?.regions == [])
+                // Where it is cut the whole ones before stand.
+                #expect(PeerReport(encoded: Array(report.encoded().dropLast()))?.regions == [region])
                 // What a later version adds behind.
                 #expect(PeerReport(encoded: report.encoded() + [1, 2, 3])?.nodeos == nodeos)
             }
@@ -40,9 +44,10 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
     }
 
     @Test func aReportOfAVersionWithoutNodeosIsRead() {
-        let read = PeerReport(encoded: [1, 2, 5, 0, 0, 0, 0, 0, 0, 0])
+        let read = PeerReport(encoded: [2, 2, 5, 0, 0, 0, 0, 0, 0, 0])
         #expect(read?.edit == FlagRecord.Edit(isActive: true, epoch: 5) && read?.nodeos == nil)
-        #expect(PeerReport(encoded: [1, 0])?.nodeos == nil)
+        #expect(PeerReport(encoded: [2, 0])?.nodeos == nil)
+        #expect(PeerReport(encoded: [1, 0]) == nil)
     }
 
     @Test func cutReportsAreRefused() {

@@ -427,6 +427,9 @@ extension CommittedBlock {
         #expect(outcome.kind == .done, "\(outcome.message)")
         #expect(fakes.world.changes == ["west active 1000000"])
         #expect(fakes["west"].base?.number == 1001, "the block that west had heard of")
+        let known = try #require(fakes["west"].givenUp?.known)
+        #expect(fakes["west"].givenUp?.region == "east" && known.block.blockNum == 1001 && known.toldBy == 2)
+        #expect(known.source == .beacon && known.ageMS == 7000)
         #expect(fakes["west"].openSwitch == nil && fakes["west"].ended.first?.result == .done)
         #expect(outcome.proof?.last.blockNum == 1001)
     }

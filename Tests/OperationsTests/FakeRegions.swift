@@ -48,6 +48,8 @@ final class FakeRegions: Sendable {
         var nodeosHead: UInt32?
         /// The block that it went on from.
         var base: Block?
+        /// Of its last activation.
+        var givenUp: GivenUpDocument?
 
         var head: Block { blocks[blocks.count - 1] }
     }
@@ -290,6 +292,7 @@ final class FakeRegions: Sendable {
                 state.base = state.head
             }
             state.activatedEpoch = epoch
+            state.givenUp = request.givenUp
         }
         state.epoch = epoch
         state.standing = wanted
@@ -346,7 +349,13 @@ final class FakeRegions: Sendable {
             openSwitch: state.openSwitch)
         let name = region == "east" ? "west" : "east"
         if let other = world.regions[name] {
-            said.hears = [.init(name: name, ageMS: other.isSilent ? 7000 : 300, report: report(name, 2, other))]
+            let head = BlockReference(blockNum: other.head.number, blockID: other.head.id)
+            said.hears = [
+                .init(
+                    name: name, ageMS: other.isSilent ? 7000 : 300, report: report(name, 2, other),
+                    held: isActive || state.nodeosHead != nil ? nil : head,
+                    peers: (1...3).map { .init(id: $0, ageMS: other.isSilent ? 7000 : 300) })
+            ]
         }
         if let number = state.nodeosHead {
             var nodeos = StatusDocument.Nodeos(http: "http://127.0.0.1:8888", reachable: true)

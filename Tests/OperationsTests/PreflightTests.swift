@@ -349,6 +349,91 @@ let flaws: [Flaw] = [
         #expect(preflight.passes, "\(preflight.findings)")
         #expect(preflight.from?.region == "east" && preflight.from?.epoch == 7)
         #expect(preflight.from?.head?.blockNum == 1050)
+        #expect(preflight.givenUp?.region == "east")
+        let known = try #require(preflight.givenUp?.known)
+        #expect(known.toldBy == 1 && known.source == .beacon && known.ageMS == 7000)
+        // A peer of the lost region that answers without a leader knows more, and says so itself.
+        regions.silent["east"] = [1: silence, 2: silence]
+        regions.east[2].head = 1051
+        let asked = try #require(Preflight(regions.view.regions, to: "west", kind: .forced).givenUp?.known)
+        #expect(asked.block.blockNum == 1051 && asked.toldBy == 3 && asked.source == .command && asked.ageMS == 0)
+        regions.silent["east"] = [1: silence, 2: silence, 3: silence]
+        regions.eachOfWest { $0.hears = [.init(name: "east")] }
+        #expect(
+            Preflight(regions.view.regions, to: "west", kind: .forced).givenUp == GivenUpDocument(region: "east"))
+    }
+
+    private func forcedPlan(_ change: (inout TwoRegions) -> Void) throws -> FailoverPlan {
+        var regions = TwoRegions()
+        regions.silent["east"] = [1: silence, 2: .refused, 3: silence]
+        change(&regions)
+        let view = regions.view
+        let preflight = Preflight(view.regions, to: "west", kind: .forced)
+        #expect(preflight.passes, "\(preflight.findings)")
+        return try #require(FailoverPlan(preflight, view.regions))
+    }
+
+    /// A standby region's log stands still; what its peers fetched of the other's blocks counts too.
+    @Test func whatTheRegionLacksIsCountedFromTheBestThatItHas() throws {
+        let heard = report("east", epoch: 3)
+        func held(_ number: UInt32) -> BlockReference { BlockReference(blockNum: number, blockID: "00") }
+        let none = try forcedPlan { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard)] } }
+        #expect(
+            none.loss.contains(
+                "the last block of east that is known is 1034, heard 7.0 s ago from its peer 1, and west lacks 34 blocks "
+                    + "of those that are known, for it has block 1000, the end of its log"), "\(none.loss)")
+        let most = try forcedPlan {
+            $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: held(1030))] }
+            $0.west[1].hears?[0].held = held(1033)
+        }
+        #expect(
+            most.loss.contains(
+                "west lacks 1 block of those that are known, for it has block 1033, which peer 2 fetched from east "
+                    + "(its log ends with block 1000)"), "\(most.loss)")
+        let all = try forcedPlan {
+            $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: held(1034))] }
+        }
+        #expect(all.loss.contains("west has all of those that are known: block 1034, which peer 1"), "\(all.loss)")
+        // What was fetched before its own log went further says nothing.
+        let old = try forcedPlan {
+            $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: held(900))] }
+        }
+        #expect(old.loss.contains("lacks 34 blocks") && old.loss.contains("the end of its log"), "\(old.loss)")
+        let nothing = try forcedPlan { $0.eachOfWest { $0.hears = [.init(name: "east")] } }
+        #expect(nothing.loss.contains("how many west lacks is not known"), "\(nothing.loss)")
+    }
+
+    @Test func ofEachOldPeerItIsSaidWhatBecameOfItAndWhenItWasHeardLast() throws {
+        let plan = try forcedPlan { regions in
+            regions.eachOfWest {
+                $0.hears = [
+                    .init(
+                        name: "east", ageMS: 7000, report: report("east", epoch: 3),
+                        peers: [.init(id: 1, ageMS: 9000), .init(id: 2, trouble: "connection refused")])
+                ]
+            }
+            regions.west[2].hears?[0].peers?[0] = .init(id: 1, ageMS: 7000, trouble: "no answer within 900 ms")
+        }
+        let tried = plan.tried
+        #expect(tried.count == 3)
+        #expect(tried[0].hasPrefix("peer 1 of east: ") && tried[0].contains("no answer"), "\(tried)")
+        #expect(tried[0].hasSuffix("; peer 3 of west heard it 7.0 s ago (no answer within 900 ms)"), "\(tried)")
+        #expect(
+            tried[1] == "peer 2 of east: connection refused; no peer that answers has heard it since it started "
+                + "(connection refused)", "\(tried)")
+        #expect(tried[2].hasSuffix("; when it was heard last is not known"), "\(tried)")
+        // Its own group's word counts where one of them answers.
+        let other = try forcedPlan { regions in
+            regions.silent["east"] = [1: silence, 2: .refused]
+            regions.eachOfEast {
+                $0.role = .follower
+                $0.can = false
+                $0.leader = -1
+                $0.reason = .noLeader
+            }
+        }
+        #expect(other.tried[0].hasSuffix("its own group heard it 13 ms ago"), "\(other.tried)")
+        #expect(other.tried[2].hasPrefix("peer 3 of east: answers; "), "\(other.tried)")
     }
 
     @Test func aLeaderWithoutAQuorumDoesNotStandAgainstForce() {

@@ -208,6 +208,70 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
     }
 }
 
+@Suite struct GivenUpTests {
+    private let known = GivenUpDocument.Known(
+        block: BlockReference(blockNum: 123, blockID: "0000007bab12cd340000"), toldBy: 2, source: .beacon, ageMS: 1200)
+
+    private func entry(
+        _ region: String, _ known: GivenUpDocument.Known?, base: UInt32? = 120, epoch: UInt64 = 1_000_000
+    ) -> HistoryEntry {
+        HistoryEntry(
+            index: 9, term: 2, epoch: epoch, at: UTCInstant(unixMilliseconds: Said.now - 60_000), event: .active,
+            base: base, givenUp: GivenUpDocument(region: region, known: known))
+    }
+
+    /// What is said of east, which is silent, when west's history is that.
+    private func find(_ entries: [HistoryEntry], _ change: (inout TwoRegions) -> Void = { _ in }) -> RegionLoss {
+        var regions = TwoRegions()
+        regions.silent["east"] = [1: silence, 2: silence, 3: silence]
+        regions.eachOfWest { $0.hears = [.init(name: "east", ageMS: 61_000, report: report("east", epoch: 3))] }
+        change(&regions)
+        let view = regions.view.regions
+        let east = view.first { $0.name == "east" }
+        let found = east.flatMap { RegionLoss.GivenUp($0, [(by: "west", entries: entries)], view) }
+        return RegionLoss(region: "east", note: "no peer answers", givenUp: found)
+    }
+
+    private func text(_ loss: RegionLoss) -> String { LossReport(format: .table, width: 500).text([loss]) }
+
+    @Test func whileARegionHasNotReturnedItIsSaidWhatWasKnownWhenItWasGivenUp() throws {
+        let loss = find([entry("north", nil), entry("east", nil, epoch: 7), entry("east", known)])
+        #expect(
+            text(loss)
+                == "east: it has not answered; when it was given up at 2026-09-21T14:12:20.000Z its last known block was "
+                + "123 (0000007bab12cd34), heard 1.2 s before from its peer 2; west went on from block 120: at least 3 "
+                + "blocks are lost if it does not return\n")
+        #expect(text(find([entry("east", known, base: 122)])).contains("at least 1 block is lost"))
+        #expect(text(find([entry("east", known, base: 123)])).contains("no block that was known is lost"))
+        let nothing = text(find([entry("east", nil)]))
+        #expect(
+            nothing.contains("no block of it was known") && nothing.contains("how many blocks are lost"), "\(nothing)")
+        let json = LossReport(format: .json, width: 80).text([loss])
+        #expect(json.contains("\"at_least\": 3") && json.contains("\"told_by\": 2"), "\(json)")
+    }
+
+    @Test func aRegionThatGaveWayOrWasActiveAgainIsNotSaidToBeLost() {
+        let entries = [entry("east", known)]
+        #expect(find([]).givenUp == nil && text(find([])) == "east: no peer answers\n")
+        #expect(find([entry("north", known)]).givenUp == nil)
+        var gone = report("east", epoch: 4, activated: 3)
+        gone.state = .standby
+        // It was heard to have given way since.
+        #expect(
+            find(entries) { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 59_000, report: gone)] } }.givenUp
+                == nil)
+        // It was standby before, and was not heard since.
+        #expect(
+            find(entries) { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 61_000, report: gone)] } }.givenUp
+                != nil)
+        let again = report("east", epoch: 1_000_001, activated: 1_000_001)
+        #expect(
+            find(entries) { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 61_000, report: again)] } }.givenUp
+                == nil)
+        #expect(find(entries) { $0.eachOfWest { $0.hears = nil } }.givenUp != nil)
+    }
+}
+
 @Suite struct ConfirmTests {
     private func confirm(_ fakes: FakeRegions, region: String) async throws -> ActOutcome {
         let source = try fakes.source()

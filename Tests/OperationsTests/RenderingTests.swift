@@ -294,8 +294,21 @@ private enum Scene: String, CaseIterable {
                         act: act("maintenance-1", 70, "")),
                 ], note: "as peer 2 has it, which does not lead: what is newest may be missing"),
             RegionHistory(region: "west", teller: nil, entries: [], note: "west is unreachable"),
+            RegionHistory(
+                region: "north", teller: 1,
+                entries: [
+                    .init(
+                        index: 7, term: 1, epoch: 1_000_000, at: time(90), event: .active, base: 1030,
+                        givenUp: lostEast, act: act("s1/activate", 90, "east burns"))
+                ]),
         ]
     }
+
+    private let lostEast = GivenUpDocument(
+        region: "east",
+        known: .init(
+            block: BlockReference(blockNum: 1034, blockID: "0000040a5ca1ab1e0000000000000000"), toldBy: 2,
+            source: .beacon, ageMS: 1200))
 
     private var entries: [LogEntryDocument] {
         var entries = [LogEntryDocument(index: 1, term: 1, kind: .noop, size: 0)]
@@ -304,7 +317,11 @@ private enum Scene: String, CaseIterable {
             epoch: 2, expects: 1, state: "active", paused: true, base: nil, act: act("pause-1", 60, "disk swap"))
         var operation = LogEntryDocument(index: 3, term: 1, kind: .operation, size: 18)
         operation.operation = .init(event: .leads, peer: 2, at: time(1))
-        entries += [region, operation]
+        var forced = LogEntryDocument(index: 4, term: 1, kind: .region, size: 240)
+        forced.region = .init(
+            epoch: 1_000_000, expects: 2, state: "active", paused: false, base: 1030,
+            act: act("s1/activate", 90, "east burns"), givenUp: lostEast)
+        entries += [region, operation, forced]
         for number in UInt32(412_345_678)...412_345_679 {
             entries.append(
                 LogEntryDocument(

@@ -62,7 +62,7 @@ import Testing
             var watch = RegionWatch(others: ["west"])
             let report = RegionReport(
                 name: "west", epoch: 9, activity: .standby, activatedEpoch: epoch, isCurrent: true, head: head.id)
-            watch.hear(report, at: Instant(nanoseconds: 1))
+            watch.hear(report, from: PeerID(4), at: Instant(nanoseconds: 1))
             return watch.continuation(of: group.state)
         }
         #expect(RegionWatch(others: ["west"]).continuation(of: group.state) == .ownHead)
@@ -81,7 +81,7 @@ import Testing
             var watch = RegionWatch(others: ["west"])
             let report = RegionReport(
                 name: "west", epoch: heard, activity: .standby, activatedEpoch: 1, isCurrent: true)
-            watch.hear(report, at: Instant(nanoseconds: 1))
+            watch.hear(report, from: PeerID(4), at: Instant(nanoseconds: 1))
             return watch.epochOfActivation(group.state.region)
         }
         #expect(RegionWatch().epochOfActivation(group.state.region) == 4)

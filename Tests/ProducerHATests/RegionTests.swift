@@ -24,6 +24,9 @@ import Testing
             head: BlockID(number: 7, digest: .zero), base: nil)
     }
 
+    private static let known = GivenUpRegion.Known(
+        head: BlockID(number: 123, digest: .zero), teller: PeerID(2), source: .beacon, ageMS: 1200)
+
     private final class Log {
         var state = GroupState()
 
@@ -35,13 +38,13 @@ import Testing
         @discardableResult
         func change(
             _ activity: RegionActivity, isPaused: Bool = false, expects: UInt64? = nil, epoch: UInt64? = nil,
-            switchID: String? = nil, renews: Bool = false, base: [UInt8]? = nil
+            switchID: String? = nil, renews: Bool = false, base: [UInt8]? = nil, givenUp: GivenUpRegion? = nil
         ) -> Applied {
             let stands = state.region.epoch
             let change = RegionChange(
                 expects: expects ?? stands, epoch: epoch ?? (expects ?? stands) + 1, activity: activity,
                 isPaused: isPaused, base: base, act: RegionTests.act("c\(state.index)"), switchID: switchID,
-                renews: renews)
+                renews: renews, isForced: givenUp != nil, givenUp: givenUp)
             return state.apply(
                 Entry(index: state.index + 1, term: 3, kind: .region, payload: change.encoded()))
         }
@@ -111,6 +114,91 @@ import Testing
             #expect(log.state.region.lastDrill == (isKept ? .init(at: 9, gapMS: 800) : nil))
             #expect(GroupState(log.state.snapshot()) == log.state)
         }
+    }
+
+    /// The loss record.
+    @Test func theHistoryKeepsWhatWasKnownOfARegionThatWasGivenUp() throws {
+        let log = Log()
+        log.change(.active)
+        let base = try Chain.block(on: nil, slot: 10)
+        log.change(.standby, base: base)
+        let lost = GivenUpRegion(name: "east", known: Self.known)
+        // It names no block to go on from, and the record has it all the same.
+        #expect(log.change(.active, epoch: 1_000_000, givenUp: lost) == .accepted)
+        let state = try #require(GroupState(log.state.snapshot()))
+        #expect(state == log.state)
+        let item = try #require(state.history.items.last)
+        #expect(item.givenUp == lost && item.act?.who == "alice@bp1" && item.epoch == 1_000_000)
+        #expect(item.event == .region(.active, isPaused: false, base: try Chain.ref(base).number))
+        #expect(state.history.items.dropLast().allSatisfy { $0.givenUp == nil })
+    }
+
+    @Test func aRecordOfWhatWasKnownIsReadAsItWasWritten() {
+        let head = BlockID(number: 123, digest: .zero)
+        let regions = [
+            GivenUpRegion(name: ""), GivenUpRegion(name: "east"), GivenUpRegion(name: "east", known: Self.known),
+            GivenUpRegion(
+                name: String(repeating: "e", count: OperatorAct.longestName),
+                known: .init(head: head, teller: nil, source: .command, ageMS: .max)),
+        ]
+        var random = SplitMix64(seed: 12)
+        for region in regions {
+            let change = RegionChange(
+                expects: 1, epoch: 2, activity: .active, isPaused: false, isForced: true, givenUp: region)
+            let bytes = change.encoded()
+            #expect(RegionChange(encoded: bytes) == change && RegionChange(encoded: bytes + [0]) == nil)
+            for length in bytes.indices { #expect(RegionChange(encoded: Array(bytes[..<length])) == nil) }
+            for _ in 0..<2000 {
+                var damaged = bytes
+                damaged[Int.random(in: 0..<damaged.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                if let read = RegionChange(encoded: damaged) { #expect(read.encoded() == damaged) }
+            }
+        }
+        let long = GivenUpRegion(name: String(repeating: "e", count: OperatorAct.longestName + 1))
+        let change = RegionChange(expects: 1, epoch: 2, activity: .active, isPaused: false, givenUp: long)
+        #expect(RegionChange(encoded: change.encoded()) == nil)
+    }
+
+    @Test func ofTwoWordsTheHigherBlockCountsAndThenTheYoungerOne() {
+        func word(_ number: UInt32, _ age: UInt64) -> GivenUpRegion.Known {
+            .init(head: BlockID(number: number, digest: .zero), teller: nil, source: .command, ageMS: age)
+        }
+        let nothing = GivenUpRegion(name: "east")
+        let own = GivenUpRegion(name: "east", known: Self.known)
+        #expect(nothing.knowing(nil) == nothing && own.knowing(nil) == own)
+        #expect(nothing.knowing(Self.known) == own)
+        #expect(own.knowing(word(122, 0)) == own && own.knowing(word(123, 1300)) == own)
+        #expect(own.knowing(word(124, 9000)).known == word(124, 9000))
+        #expect(own.knowing(word(123, 1100)).known == word(123, 1100))
+    }
+
+    /// Two peers that tell each other what they heard must not make it young again.
+    @Test func whatWasHeardOfARegionGrowsOld() {
+        func report(_ number: UInt32, epoch: UInt64 = 3) -> RegionReport {
+            RegionReport(
+                name: "west", epoch: epoch, activity: .active, activatedEpoch: 2, isCurrent: false,
+                head: BlockID(number: number, digest: .zero))
+        }
+        func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
+        var watch = RegionWatch(others: ["west", "north"])
+        #expect(watch.givenUp(nil, at: at(1000)) == GivenUpRegion(name: ""))
+        watch.hear(report(7), from: PeerID(2), at: at(1000))
+        for time in stride(from: Int64(2000), through: 9000, by: 1000) {
+            // Another peer of this group tells what it heard then.
+            watch.hear(report(7).asHearsay, from: PeerID(2), at: at(1000))
+            #expect(watch.heard["west"]?.at == at(1000))
+            #expect(watch.givenUp(nil, at: at(time)).known?.ageMS == UInt64(time - 1000))
+        }
+        // One that is behind says so of the head alone, and the block stays the word of whoever told it.
+        watch.hear(report(5), from: PeerID(3), at: at(10_000))
+        let known = watch.givenUp("west", at: at(10_500))
+        #expect(known.known == .init(head: report(7).head ?? .zero, teller: PeerID(2), source: .beacon, ageMS: 500))
+        watch.hear(report(5, epoch: 2), from: PeerID(3), at: at(11_000))
+        #expect(watch.givenUp("west", at: at(11_500)).known?.ageMS == 500)
+        watch.hear(report(8), from: PeerID(3), at: at(12_000))
+        #expect(watch.givenUp("west", at: at(12_000)).known?.teller == PeerID(3))
+        #expect(watch.givenUp("north", at: at(12_000)) == GivenUpRegion(name: "north"))
+        #expect(watch.givenUp(nil, at: at(12_000)).name == "west")
     }
 
     @Test func entriesAreReadAsTheyWereWritten() {

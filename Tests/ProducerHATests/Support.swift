@@ -157,7 +157,7 @@ final class Trio {
     func shutDown(_ id: Int) { perform(replicas[id].shutDown(at: now), id) }
 
     func hear(_ report: RegionReport, at id: Int) {
-        perform(replicas[id].hear(report, at: now), id)
+        perform(replicas[id].hear(report, from: PeerID(4), at: now), id)
         deliver()
     }
 

@@ -72,7 +72,9 @@ extension TwoRegions {
                     + " \(report.activatedEpoch)\(report.isCurrent ? "" : ", as hearsay")"
             }
         }
-        if let actions = world.hosts[asker.host].replica?.hear(report, at: host.clock.reading(at: time)) {
+        let teller = PeerID(asker.asks + 1)
+        let now = host.clock.reading(at: time)
+        if let actions = world.hosts[asker.host].replica?.hear(report, from: teller, at: now) {
             world.perform(actions, asker.host)
         }
         let heard = world.hosts[asker.host].replica?.regions.heard[report.name]?.report.epoch ?? 0
