@@ -5,7 +5,8 @@ import Raft
 public struct Greeting: Hashable, Sendable {
     /// The wire versions that this software understands; it speaks the highest that the other side knows too. Version 1 had
     /// neither calls nor `remembers`, and no `durable` in its messages: a peer that speaks it cannot tell of what is on disks.
-    public static let knownWireVersions: ClosedRange<UInt16> = 2...2
+    /// Version 2 knew one region: a peer that speaks it would refuse entries of a switch that the others apply.
+    public static let knownWireVersions: ClosedRange<UInt16> = 3...3
 
     public var wireVersion: UInt16
     public var lowestWireVersion: UInt16

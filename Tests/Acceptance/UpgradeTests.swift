@@ -49,17 +49,18 @@ extension Acceptance {
             }
         }
 
-        @Test func aWireFormatThatOnlyOneSideKnowsIsRefusedByBoth() async throws {
+        @Test(arguments: [("alone", 4), ("before", 2)])
+        func aWireFormatThatOnlyOneSideKnowsIsRefusedByBoth(claim: String, version: Int) async throws {
             try await withCluster(.calm) { cluster in
                 try await cluster.start()
                 try await cluster.underLoad { load in
                     let stranger = try #require(try await cluster.followers().first)
                     _ = try await stranger.terminate()
                     try await stranger.start(
-                        environment: ["PRODHA_CLAIM": "alone"], program: try Program.nextVersion())
+                        environment: ["PRODHA_CLAIM": claim], program: try Program.nextVersion())
                     let reason =
-                        "peer \(stranger.id) speaks wire version 3 and peer .* 2: update the older one|"
-                        + "peer .* speaks wire version 2 and peer \(stranger.id) 3: update the older one"
+                        "peer \(stranger.id) speaks wire version \(version) and peer .* 3: update the older one|"
+                        + "peer .* speaks wire version 3 and peer \(stranger.id) \(version): update the older one"
                     for peer in cluster.peers { try await peer.says(reason) }
                     try await load.advances(by: 20)
                     let links = try await stranger.status()["peers"]?.array ?? []

@@ -8,8 +8,9 @@ enum Program {
     /// `PRODHA_BINARY`, else `prodha` beside the running test bundle.
     static func path() throws -> String { try path("PRODHA_BINARY", "prodha") }
 
-    /// The same, claiming to be of the next version, with a later store; with a later wire format too, which it alone
-    /// speaks, if `PRODHA_CLAIM=alone` is in its environment. `PRODHA_NEXT_BINARY`, else `prodha-next`.
+    /// The same, claiming to be of the next version, with a later store; with a later wire format, which it alone speaks, if
+    /// `PRODHA_CLAIM=alone` is in its environment, and with the one before if `PRODHA_CLAIM=before` is.
+    /// `PRODHA_NEXT_BINARY`, else `prodha-next`.
     static func nextVersion() throws -> String { try path("PRODHA_NEXT_BINARY", "prodha-next") }
 
     private static func path(_ variable: String, _ name: String) throws -> String {

@@ -1,7 +1,8 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
 // The daemon as the next version might be: it says that it is a later one, speaks one more wire version, and writes a later
-// format of the store. With PRODHA_CLAIM=alone it no longer understands this version's wire format.
+// format of the store. With PRODHA_CLAIM=alone it no longer understands this version's wire format; with PRODHA_CLAIM=before it
+// speaks the wire format before this version's, and no other.
 // Called as `prodha-next run --config FILE`.
 
 import Configuration
@@ -12,11 +13,15 @@ import Transport
 
 let environment = ProcessInfo.processInfo.environment
 let known = Greeting.knownWireVersions
-let next = known.upperBound + 1
+let (before, next) = (known.lowerBound - 1, known.upperBound + 1)
+let wire =
+    switch environment["PRODHA_CLAIM"] {
+    case "alone": next...next
+    case "before": before...before
+    default: known.lowerBound...next
+    }
 let versions = Versions(
-    software: "\(Version.current)+next",
-    wire: (environment["PRODHA_CLAIM"] == "alone" ? next : known.lowerBound)...next,
-    store: Store.currentFormat + 1)
+    software: "\(Version.current)+next", wire: wire, store: Store.currentFormat + 1)
 
 func load() -> Configuration? {
     ConfigurationLoader.load(file: CommandLine.arguments.last ?? "", environment: environment).configuration

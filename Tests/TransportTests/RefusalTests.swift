@@ -86,31 +86,32 @@ private func attempts(_ peer: PeerHandle) async throws -> Int { try await peer.o
 
     @Test func aNewerWireVersionIsRefused() async throws {
         try await expectRefusal(
-            "peer 2 speaks wire version 3 to 4 and peer 1 2: update the older one", settings(1),
+            "peer 2 speaks wire version 4 to 5 and peer 1 3: update the older one", settings(1),
             { settings(2, ports: [1: $0]) },
             greetsSecond: {
                 $0.with {
-                    $0.wireVersion = 4
-                    $0.lowestWireVersion = 3
+                    $0.wireVersion = 5
+                    $0.lowestWireVersion = 4
                 }
             })
     }
 
+    /// As the version before regions, which would not apply the entries of a switch.
     @Test func anOlderWireVersionIsRefused() async throws {
         try await expectRefusal(
-            "peer 2 speaks wire version 1 and peer 1 2: update the older one", settings(1),
+            "peer 2 speaks wire version 2 and peer 1 3: update the older one", settings(1),
             { settings(2, ports: [1: $0]) },
             greetsSecond: {
                 $0.with {
-                    $0.wireVersion = 1
-                    $0.lowestWireVersion = 1
+                    $0.wireVersion = 2
+                    $0.lowestWireVersion = 2
                 }
             })
     }
 
     /// The dialled side saw nothing wrong and has its link up already; it is told all the same.
     @Test func aRefusalByTheDiallingSideEndsTheLink() async throws {
-        let reason = "peer 1 speaks wire version 9 and peer 2 2: update the older one"
+        let reason = "peer 1 speaks wire version 9 and peer 2 3: update the older one"
         let one = try await PeerHandle.make(settings(1)) {
             $0.with {
                 $0.wireVersion = 9
