@@ -112,6 +112,25 @@ struct SwitchTests {
         #expect(stage.world.now < 45_000)
     }
 
+    /// No step is late, since they take turns: the new region is near, is asked to wait for, is not near any more.
+    @Test func aWayForwardThatDoesNotGetOnGoesBack() {
+        var stage = Stage()
+        var turn = 0
+        stage.arrives = { $0.step != .stop }
+        stage.to = {
+            turn += 1
+            var facts = $0
+            // So many looks of `Limits.pauseMS`, less than any step's limit.
+            facts.chain = turn / 20 % 2 == 0 ? .unknown : .none
+            return .facts(facts)
+        }
+        guard case .rolledBack(let why)? = stage.run() else { return fail("not rolled back") }
+        #expect(why.contains("it took longer than \(Limits.phaseMS / 1_000) s"), "\(why)")
+        #expect(stage.world.now >= Limits.phaseMS && stage.world.now < Limits.phaseMS + 30_000)
+        #expect(stage.steps.contains(.catchUp) && stage.steps.contains(.stop))
+        #expect(stage.world.active == ["east"])
+    }
+
     @Test func theOldRegionDoesNotStopBeforeTheNewOneIsNear() {
         for chain in [Chain.unknown, .nodeos(behind: 5, holders: 2, of: nil, needed: 2)] {
             var stage = Stage()
