@@ -4,12 +4,12 @@ import Antelope
 import Foundation
 import Testing
 
-/// Two regions, each with a group of its own; east is active.
+/// Regions, each with a group of its own; east is active.
 final class Regions: Sendable {
-    let east: Cluster
-    let west: Cluster
+    let names: [String]
+    let clusters: [Cluster]
 
-    init(active: [String] = ["east"], keys: [String: JSON] = [:]) throws {
+    init(_ names: [String], active: [String] = ["east"], keys: [String: JSON] = [:]) throws {
         func cluster(_ name: String) throws -> Cluster {
             var settings = GroupSettings.calm
             settings.active = active.contains(name)
@@ -19,8 +19,9 @@ final class Regions: Sendable {
             settings.keys["region"] = .string(name)
             return try Cluster(settings)
         }
-        (east, west) = (try cluster("east"), try cluster("west"))
-        let regions: JSON = .array([entry("east", east), entry("west", west)])
+        self.names = names
+        clusters = try names.map(cluster)
+        let regions: JSON = .array(zip(names, clusters).map(entry))
         for peer in peers { try peer.edit { $0["regions"] = regions } }
     }
 
@@ -32,13 +33,13 @@ final class Regions: Sendable {
         ]
     }
 
-    var peers: [Peer] { east.peers + west.peers }
+    var east: Cluster { clusters[0] }
+    var west: Cluster { clusters[1] }
+    var peers: [Peer] { clusters.flatMap(\.peers) }
 
     func start() async throws {
-        try await east.start()
-        try await west.start()
-        try await east.leader()
-        try await west.leader()
+        for cluster in clusters { try await cluster.start() }
+        for cluster in clusters { try await cluster.leader() }
     }
 
     /// Who may produce at this moment, as each says of itself.
@@ -51,23 +52,23 @@ final class Regions: Sendable {
     }
 }
 
-/// As `withCluster`, for two regions.
+/// As `withCluster`, for several regions.
 func withRegions(
-    active: [String] = ["east"], keys: [String: JSON] = [:], _ test: (Regions) async throws -> Void
+    _ names: [String] = ["east", "west"], active: [String] = ["east"], keys: [String: JSON] = [:],
+    _ test: (Regions) async throws -> Void
 ) async throws {
-    let regions = try Regions(active: active, keys: keys)
+    let regions = try Regions(names, active: active, keys: keys)
     do {
         try await test(regions)
-        try await regions.east.checkHistories()
-        try await regions.west.checkHistories()
+        for cluster in regions.clusters { try await cluster.checkHistories() }
     } catch {
-        for cluster in [regions.east, regions.west] {
+        for cluster in regions.clusters {
             cluster.tell()
             await cluster.destroy(keeping: kept != nil)
         }
         throw error
     }
-    for cluster in [regions.east, regions.west] { await cluster.destroy(keeping: kept == "all") }
+    for cluster in regions.clusters { await cluster.destroy(keeping: kept == "all") }
 }
 
 /// One block producer for all regions, as the nodeos of one chain are: it makes a block for each time slot, on top of the
