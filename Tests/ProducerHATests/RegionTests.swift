@@ -191,6 +191,8 @@ import Testing
         }
         // One that is behind says so of the head alone, and the block stays the word of whoever told it.
         watch.hear(report(5), from: PeerID(3), at: at(10_000))
+        // Nor does it make old what was heard here since.
+        watch.hear(report(7).asHearsay, from: PeerID(2), at: at(1000))
         let known = watch.givenUp("west", at: at(10_500))
         #expect(known.known == .init(head: report(7).head ?? .zero, teller: PeerID(2), source: .beacon, ageMS: 500))
         watch.hear(report(5, epoch: 2), from: PeerID(3), at: at(11_000))
