@@ -96,6 +96,11 @@ extension Acceptance {
                 try await regions.start()
                 try await regions.underLoad { load in
                     try await load.advances(by: 3)
+                    for peer in regions.west.peers {
+                        try await eventually("peer \(peer.id) has heard of east's blocks") {
+                            try await peer.status()["regions"]?.array?.first?["report.head.block_num"]?.int != nil
+                        }
+                    }
                     for peer in regions.east.peers { peer.send(SIGSTOP) }
                     let planned = try await failover(regions, to: "west", "--confirm", "west", "--timeout", "500ms")
                     try #require(planned.ending == .exit(3), "\(planned)")

@@ -222,7 +222,12 @@ extension Acceptance {
                 let shared = try chain.next(4)
                 try await produces(regions.east)
                 try await regions.east.commit(shared)
-                try await hears(regions.west, "active")
+                for peer in regions.west.peers {
+                    try await eventually("peer \(peer.id) hears of east's last block") {
+                        try await peer.status()["regions"]?.array?.first?["report.head.block_id"]?.string
+                            == shared[3].id
+                    }
+                }
                 for peer in regions.east.peers { peer.send(SIGSTOP) }
                 let west = try await regions.west.leader()
                 try await eventually("west does not hear east any more") {
