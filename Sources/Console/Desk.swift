@@ -247,6 +247,8 @@ public final class Desk {
 
     /// ^C while a line is carried out.
     private func stop(_ number: Int, _ gate: Gate) {
+        // Behind the ^C that the terminal has shown.
+        say(gate.showsProgress ? "\r\u{1b}[K" : "\n")
         gate.stop()
         let deadline = ContinuousClock.now + Self.lastWords
         var hasEnded = false
@@ -259,7 +261,6 @@ public final class Desk {
         }
         // From here on its words would stand in the way of the next line's.
         gate.abandon()
-        say("\n")
         if !gate.concluded {
             say(
                 hasEnded

@@ -11,11 +11,14 @@ final class Gate: Outlet {
     private let transcript: Transcript?
     /// What was said after the stop.
     private let hasConcluded = NIOLockedValueBox(false)
+    /// The line on the terminal is one of progress.
+    private let isProgress = NIOLockedValueBox(false)
 
     init(transcript: Transcript?) { self.transcript = transcript }
 
     var isStopped: Bool { state.withLockedValue { $0 != .open } }
     var concluded: Bool { hasConcluded.withLockedValue { $0 } }
+    var showsProgress: Bool { isProgress.withLockedValue { $0 } }
 
     /// Nobody waits any more: nothing but a conclusion comes through.
     func stop() { state.withLockedValue { $0 = .stopped } }
@@ -38,7 +41,10 @@ final class Gate: Outlet {
     }
 
     func tell(_ text: String) { say(text, while: [.open], isKept: true) }
-    func show(_ text: String) { say(text, while: [.open], isKept: false) }
+    func show(_ text: String) {
+        isProgress.withLockedValue { $0 = text != "\r\u{1b}[K" }
+        say(text, while: [.open], isKept: false)
+    }
 
     func conclude(_ text: String) {
         if state.withLockedValue({ $0 == .stopped }) { hasConcluded.withLockedValue { $0 = true } }

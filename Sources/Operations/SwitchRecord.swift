@@ -102,12 +102,17 @@ public enum SwitchRecord {
             var says: String?
             var ended: String?
             var words: String?
-            var exit_code: Int32?
+            var exitCode: Int32?
+
+            private enum CodingKeys: String, CodingKey {
+                case says, ended, words
+                case exitCode = "exit_code"
+            }
         }
 
         private static func line(_ bytes: [UInt8]) -> Line? {
             guard let raw = try? JSONDecoder().decode(Raw.self, from: Data(bytes)) else { return nil }
-            if let document = raw.ended, let words = raw.words, let code = raw.exit_code {
+            if let document = raw.ended, let words = raw.words, let code = raw.exitCode {
                 return .ended(document: document, words: words, exitCode: code)
             }
             return raw.says.map { .says($0) }

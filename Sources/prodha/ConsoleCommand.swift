@@ -63,8 +63,10 @@ struct ConsoleCommand: ParsableCommand {
         let isAttended =
             commands.isEmpty && isatty(STDIN_FILENO) == 1 && invocation.terminal.kind != .none
         let style = invocation.terminal.style(noColor: target.noColor, environment: environment)
+        // The session's commands are told by what they have in common with this one.
+        let inner = target.noColor ? environment.merging(["NO_COLOR": "1"]) { $1 } : environment
         let options = SessionOptions(
-            environment: environment, source: source, credentials: choice, sourceWords: found.words,
+            environment: inner, source: source, credentials: choice, sourceWords: found.words,
             peer: isLost ? nil : to, timeout: target.timeout.duration, format: target.output,
             isColoured: style == .coloured, secrets: credentials.secrets, transcript: transcript,
             version: Version.current)
