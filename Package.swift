@@ -147,6 +147,7 @@ let tests: [Target] = [
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(name: "FailoverTests", dependencies: ["Failover"]),
     .target(name: "Harness", dependencies: ["Antelope", "Keys"], path: "Tests/Harness"),
+    .testTarget(name: "HarnessTests", dependencies: ["Harness"]),
     .target(
         name: "BrokerHarness",
         dependencies: ["CRabbitMQ", "Harness", product("NIOConcurrencyHelpers", "swift-nio")],

@@ -12,7 +12,15 @@ struct CannotStart: Error, CustomStringConvertible {
     let description: String
 }
 
-/// A process in a group of its own, its output in two files.
+/// What a process has as its standard input, output and errors.
+enum Channels: Sendable {
+    /// What it reads, and two files that are appended to.
+    case files(input: URL = URL(fileURLWithPath: "/dev/null"), output: URL, errors: URL)
+    /// The terminal of this name, in a session of its own, which it controls.
+    case terminal(String)
+}
+
+/// A process in a group of its own.
 final class ChildProcess: Sendable {
     let pid: pid_t
     private let ending = Guarded<Ending?>(nil)
@@ -21,13 +29,21 @@ final class ChildProcess: Sendable {
         self.pid = pid
     }
 
-    /// Starts `command`, a path and its arguments, in `directory`. The files are appended to.
+    /// Starts `command`, a path and its arguments, in `directory`, with nothing on its standard input. The files are
+    /// appended to.
     static func start(
         _ command: [String], in directory: URL, output: URL, errors: URL, environment: [String: String] = [:]
     ) async throws -> ChildProcess {
+        try await start(
+            command, in: directory, channels: .files(output: output, errors: errors), environment: environment)
+    }
+
+    static func start(
+        _ command: [String], in directory: URL, channels: Channels, environment: [String: String] = [:]
+    ) async throws -> ChildProcess {
         let tied = Spawner.setpriv.map { path in [path, "--pdeathsig", "KILL", "--"] } ?? [String]()
         let result = await Spawner.shared.run {
-            spawn(tied + command, in: directory, output: output, errors: errors, environment: environment)
+            spawn(tied + command, in: directory, channels: channels, environment: environment)
         }
         return ChildProcess(pid: try result.get())
     }
@@ -87,19 +103,21 @@ struct Finished: Sendable {
 
     var everything: String { output + errors }
 
-    /// Runs `command` to its end, with nothing on its standard input; kills it after `bound`.
+    /// Runs `command` to its end with these bytes on its standard input; kills it after `bound`.
     static func running(
-        _ command: [String], in directory: URL, environment: [String: String] = [:],
+        _ command: [String], in directory: URL, environment: [String: String] = [:], input bytes: [UInt8] = [],
         within bound: Duration = Bound.outcome
     ) async throws -> Finished {
         let name = UUID().uuidString
         let (output, errors) = (directory.appending(path: "\(name).out"), directory.appending(path: "\(name).err"))
+        let input = directory.appending(path: "\(name).in")
+        try Data(bytes).write(to: input)
         defer {
-            try? FileManager.default.removeItem(at: output)
-            try? FileManager.default.removeItem(at: errors)
+            for file in [input, output, errors] { try? FileManager.default.removeItem(at: file) }
         }
         let process = try await ChildProcess.start(
-            command, in: directory, output: output, errors: errors, environment: environment)
+            command, in: directory, channels: .files(input: input, output: output, errors: errors),
+            environment: environment)
         defer { process.killGroup() }
         do {
             let ending = try await process.end(within: bound)
@@ -143,15 +161,22 @@ private final class Spawner: Sendable {
     }
 }
 
+/// glibc's `POSIX_SPAWN_SETSID`, which Swift does not see.
+private let spawnInNewSession: Int32 = 0x80
+
 private func spawn(
-    _ command: [String], in directory: URL, output: URL, errors: URL, environment: [String: String]
+    _ command: [String], in directory: URL, channels: Channels, environment: [String: String]
 ) -> Result<pid_t, CannotStart> {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    // A group of its own, and no signal blocked or ignored, whatever the test run does with its own.
-    posix_spawnattr_setflags(
-        &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    // A group or session of its own, and no signal blocked or ignored, whatever the test run does with its own.
+    let own =
+        switch channels {
+        case .files: POSIX_SPAWN_SETPGROUP
+        case .terminal: spawnInNewSession
+        }
+    posix_spawnattr_setflags(&attributes, Int16(own | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     posix_spawnattr_setpgroup(&attributes, 0)
     var signals = sigset_t()
     sigemptyset(&signals)
@@ -162,10 +187,18 @@ private func spawn(
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    let flags = O_WRONLY | O_CREAT | O_APPEND
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.path, flags, 0o644)
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.path, flags, 0o644)
+    switch channels {
+    case .files(let input, let output, let errors):
+        let flags = O_WRONLY | O_CREAT | O_APPEND
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input.path, O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.path, flags, 0o644)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.path, flags, 0o644)
+    case .terminal(let name):
+        // The first terminal that the leader of a session opens controls the session.
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, name, O_RDWR, 0)
+        posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO)
+    }
 
     let passedOn = ["PATH", "HOME", "LANG", "TZ", "ASAN_OPTIONS", "TSAN_OPTIONS"]
     let inherited = ProcessInfo.processInfo.environment.filter { passedOn.contains($0.key) }
