@@ -181,3 +181,28 @@ extension String {
         return String(text)
     }
 }
+
+extension GroupSettings {
+    /// A calm group of the region east.
+    static let east = {
+        var settings = GroupSettings.calm
+        settings.keys["region"] = "east"
+        return settings
+    }()
+}
+
+/// Runs `test` on a group of the region east in which all is well, its head at block 1002; who leads, and the chain.
+func withEast(
+    _ settings: GroupSettings = .east, _ test: (Cluster, _ leader: Peer, inout Chain) async throws -> Void
+) async throws {
+    try await withCluster(settings) { cluster in
+        try await cluster.start()
+        var chain = try Chain()
+        try await cluster.commit(try chain.next(3))
+        try await cluster.allReach(1002)
+        try await test(cluster, try await cluster.leader(), &chain)
+    }
+}
+
+/// Runs `test` with the files of a group of the region east of which nothing runs.
+func withDeadEast(_ test: (Cluster) async throws -> Void) async throws { try await withCluster(.east, test) }

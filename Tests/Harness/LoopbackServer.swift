@@ -45,6 +45,14 @@ final class LoopbackServer: Sendable {
         }
     }
 
+    /// Takes what it is sent, and never answers.
+    static func silent() throws -> LoopbackServer {
+        try LoopbackServer { connection in
+            var buffer = [UInt8](repeating: 0, count: 1 << 12)
+            while recv(connection, &buffer, buffer.count, 0) > 0 {}
+        }
+    }
+
     /// Answers every HTTP request with this document.
     convenience init(document: JSON) throws {
         let body = document.text
