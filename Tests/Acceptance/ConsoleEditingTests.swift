@@ -28,7 +28,7 @@ extension Acceptance {
         /// Types `line`, then `keys`, and waits until all `words` begin lines below with something said about each.
         private func explains(
             _ session: ConsoleSession, _ line: String, _ keys: [PseudoTerminal.Key] = [], at place: Int? = nil,
-            _ words: [String], without absent: [String] = []
+            words: [String], without absent: [String] = []
         ) async throws {
             let terminal = session.terminal
             try await session.prompt()
@@ -58,16 +58,17 @@ extension Acceptance {
 
         @Test func aQuestionMarkExplainsAndLeavesTheLine() async throws {
             try await withSession { session in
-                try await explains(session, "", Self.commands, without: ["run", "demo", "bench", "console"])
-                try await explains(session, "st", ["status"], without: ["transfer", "log"])
+                try await explains(session, "", words: Self.commands, without: ["run", "demo", "bench", "console"])
+                try await explains(session, "st", words: ["status"], without: ["transfer", "log"])
                 try await explains(
-                    session, "transfer ", ["--to", "--reason", "--region"], without: ["--from", "status"])
-                try await explains(session, "transfer --re", ["--reason", "--region"], without: ["--to"])
-                try await explains(session, "maintenance ", ["on", "off"])
-                try await explains(session, "timing ", ["on", "off"])
-                try await explains(session, "output ", ["table", "json", "yaml", "tsv"])
+                    session, "transfer ", words: ["--to", "--reason", "--region"], without: ["--from", "status"])
+                try await explains(session, "transfer --re", words: ["--reason", "--region"], without: ["--to"])
+                try await explains(session, "maintenance ", words: ["on", "off"])
+                try await explains(session, "timing ", words: ["on", "off"])
+                try await explains(session, "output ", words: ["table", "json", "yaml", "tsv"])
                 // Within a line, of which the rest stays.
-                try await explains(session, "st --region east", Array(repeating: .left, count: 14), at: 2, ["status"])
+                try await explains(
+                    session, "st --region east", Array(repeating: .left, count: 14), at: 2, words: ["status"])
             }
         }
 
@@ -114,7 +115,7 @@ extension Acceptance {
                         let words = lines.flatMap { $0.split(separator: " ").map(String.init) }
                         return offered.allSatisfy { word in
                             words.contains { $0 == word || $0 == "east/\(word)" }
-                        } ? true : nil
+                        }
                     }
                     try await session.terminal.press(.interrupt)
                 }
@@ -137,7 +138,7 @@ extension Acceptance {
                 try await session.terminal.press(.tab)
                 try await session.terminal.shows("the name in quotes") { screen in
                     let typed = ConsoleSession.edited(screen)?.prompt.typed ?? ""
-                    return typed.hasPrefix("validate 'a group.yaml") ? true : nil
+                    return typed.hasPrefix("validate 'a group.yaml")
                 }
             }
         }
@@ -190,7 +191,8 @@ extension Acceptance {
                     try await session.prompt("the session goes on after \(word)")
                 }
                 // Short forms.
-                #expect(try await session.run("tim on").allSatisfy { !$0.hasPrefix("prodha:") })
+                let timing = try await session.run("tim on")
+                #expect(!timing.contains { $0.hasPrefix("prodha:") }, "\(timing)")
                 let timed = try await session.run("he status")
                 #expect(timed.contains { $0.hasPrefix("Time: ") } && timed.count > 5, "\(timed)")
             }
@@ -207,7 +209,7 @@ extension Acceptance {
                 try await terminal.shows("the mistake") { screen in
                     let lines = screen.lines(from: row).map(\.text)
                     // Once in the line that was pasted, and once in what is said of it.
-                    return lines.count { $0.contains("nonsense") } >= 2 ? true : nil
+                    return lines.count { $0.contains("nonsense") } >= 2
                 }
                 try await session.prompt()
                 let lines = terminal.screen.lines(from: row).map(\.text)

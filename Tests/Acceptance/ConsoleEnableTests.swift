@@ -13,7 +13,7 @@ extension Acceptance {
         ]
 
         private func isPaused(_ leader: Peer) async throws -> Bool {
-            try #require(try await leader.status()["production.paused"]?.bool)
+            try await leader.status()["production.paused"] == .bool(true)
         }
 
         /// Types `command`, answers its question by `answer`, and gives what was said then.
@@ -64,19 +64,19 @@ extension Acceptance {
                 try await session.prompt { $0.isEnabled }
                 for no in ["n\r", "\r", "no\r", "x\r", "east\r"] {
                     _ = try await answer(session, "pause", "[y/N]", no)
-                    #expect(try await !isPaused(leader), "after \(no)")
+                    #expect(try await isPaused(leader) == false, "after \(no)")
                 }
                 for key in [PseudoTerminal.Key.interrupt, .endOfInput] {
                     let said = try await answer(session, "pause", "[y/N]", key.rawValue)
                     #expect(said.joined().contains("nothing was done"), "\(said)")
-                    #expect(try await !isPaused(leader))
+                    #expect(try await isPaused(leader) == false)
                 }
                 let paused = try await answer(session, "pause --reason 'disk  swap'", "[y/N]", "y\r")
                 #expect(paused.contains { $0.contains("block 1002 is the last") }, "\(paused)")
                 #expect(try await leader.status()["production.pause.reason"]?.string == "disk  swap")
                 try await session.prompt { $0.state == "paused" && $0.isEnabled }
                 _ = try await answer(session, "resume", "[y/N]", "y\r")
-                #expect(try await !isPaused(leader))
+                #expect(try await isPaused(leader) == false)
                 let index = try await leader.status()["raft.commit_index"]
                 _ = try await answer(session, "maintenance on \(follower.id)", "[y/N]", "n\r")
                 _ = try await answer(session, "transfer --to \(follower.id)", "[y/N]", "n\r")
@@ -117,7 +117,7 @@ extension Acceptance {
                     }
                     try await terminal.type("n\r")
                     try await session.ended("pause", from: row)
-                    #expect(try await !isPaused(leader))
+                    #expect(try await isPaused(leader) == false)
                 }
                 for pasted in ["y", "y\n", "y\r", "yes\ny\ny\n"] {
                     let row = try await session.run("pause", asking: "[y/N]")
@@ -126,10 +126,10 @@ extension Acceptance {
                     try await terminal.shows("what a paste is: \(pasted.debugDescription)") { screen in
                         screen.lines(from: row).contains {
                             $0.text.contains("pasted text is no answer: nothing was done")
-                        } ? true : nil
+                        }
                     }
                     try await session.prompt()
-                    #expect(try await !isPaused(leader))
+                    #expect(try await isPaused(leader) == false)
                 }
                 // The whole command pasted with its answer.
                 try await session.prompt { $0.isEnabled }
@@ -138,7 +138,7 @@ extension Acceptance {
                 try await session.asks("[y/N]")
                 try await terminal.press(.interrupt)
                 try await session.prompt()
-                #expect(try await !isPaused(leader))
+                #expect(try await isPaused(leader) == false)
             }
         }
 
@@ -172,8 +172,8 @@ extension Acceptance {
                 try await session.terminal.type("help")
                 try await session.edits("help", at: 4, "what is typed stays when it has ended") { $0.isEnabled }
                 try await session.terminal.shows("it ends", within: .seconds(120)) { screen in
-                    guard let (prompt, place) = ConsoleSession.edited(screen), !prompt.isEnabled else { return nil }
-                    return prompt.typed == "help" && place == 4 ? true : nil
+                    guard let (prompt, place) = ConsoleSession.edited(screen), !prompt.isEnabled else { return false }
+                    return prompt.typed == "help" && place == 4
                 }
                 #expect(ContinuousClock.now - began > .seconds(55))
                 // A line above says so.

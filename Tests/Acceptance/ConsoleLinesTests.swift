@@ -47,11 +47,12 @@ extension Acceptance {
                 try await next.terminal.press(.search)
                 try await next.terminal.type("help st")
                 try await next.terminal.shows("a line of the session before") { screen in
-                    screen.current.line.text.hasSuffix(": help status") ? true : nil
+                    screen.current.line.text.hasSuffix(": help status")
                 }
                 try await next.terminal.press(.interrupt)
                 try await next.quit()
-                #expect(try lines(cluster).count { $0 == "help status" } == 1)
+                let again = try lines(cluster)
+                #expect(again.count { $0 == "help status" } == 1, "\(again)")
             }
         }
 
@@ -116,7 +117,7 @@ extension Acceptance {
                 try await session.terminal.type("y\r")
                 try await session.ended("pause --reason 'for the report'", from: row)
                 try await session.terminal.shows("the event") { screen in
-                    screen.lines().contains { $0.text.hasPrefix("-- ") && $0.text.contains("pause") } ? true : nil
+                    screen.lines().contains { $0.text.hasPrefix("-- ") && $0.text.contains("pause") }
                 }
                 try await session.quit()
                 let text = try String(contentsOf: file, encoding: .utf8)

@@ -150,7 +150,8 @@ extension Acceptance {
 
                 // Switched on on the way.
                 let later = try await run(cluster, ["--keep-going"], input: "output json\npeers\nnonsense\n")
-                #expect(try documents(later.output).count >= 1 && documents(later.errors).count == 1, "\(later)")
+                let (answered, failed) = (try documents(later.output), try documents(later.errors))
+                #expect(answered.count >= 1 && failed.count == 1, "\(later)")
                 // A peer that is not there.
                 for peer in cluster.peers { try await peer.kill() }
                 let dead = try await run(

@@ -20,12 +20,12 @@ extension Acceptance {
                     ["/bin/bash", "--norc", "--noprofile", "-i"], in: cluster.directory,
                     environment: ConsoleSession.environment(cluster.directory).merging(["PS1": "shell> "]) { $1 })
                 func shell() async throws {
-                    try await terminal.shows("the shell's prompt") { $0.current.line.text == "shell>" ? true : nil }
+                    try await terminal.shows("the shell's prompt") { $0.current.line.text == "shell>" }
                 }
                 func edits(_ text: String) async throws {
                     try await terminal.shows("'\(text)' is edited") { screen in
-                        guard let (prompt, place) = ConsoleSession.edited(screen) else { return nil }
-                        return prompt.typed == text && place == text.count ? true : nil
+                        guard let (prompt, place) = ConsoleSession.edited(screen) else { return false }
+                        return prompt.typed == text && place == text.count
                     }
                 }
                 try await shell()
@@ -56,7 +56,7 @@ extension Acceptance {
                 try await terminal.type("echo abd")
                 try await terminal.press(.backspace)
                 try await terminal.type("c\r")
-                try await terminal.shows("the shell edits") { $0.lines().contains { $0.text == "abc" } ? true : nil }
+                try await terminal.shows("the shell edits") { $0.lines().contains { $0.text == "abc" } }
                 #expect(terminal.screen.unknown.isEmpty, "\(terminal)")
             }
         }
@@ -124,7 +124,7 @@ extension Acceptance {
                 try await terminal.type("tim")
                 try await terminal.shows("what is found") { screen in
                     let line = screen.current.line.text
-                    return line.contains("(reverse-i-search)`tim'") && line.hasSuffix("help timing") ? true : nil
+                    return line.contains("(reverse-i-search)`tim'") && line.hasSuffix("help timing")
                 }
                 // A search lasts longer than the prompt's rest.
                 try await always("the search stays") {
@@ -132,11 +132,11 @@ extension Acceptance {
                 }
                 try await terminal.press(.left)
                 try await terminal.shows("the line found is edited") { screen in
-                    ConsoleSession.edited(screen)?.prompt.typed == "help timing" ? true : nil
+                    ConsoleSession.edited(screen)?.prompt.typed == "help timing"
                 }
                 try await terminal.press(.eraseLine, .up)
                 try await terminal.shows("an earlier line") { screen in
-                    ConsoleSession.edited(screen)?.prompt.typed.hasPrefix("help ") == true ? true : nil
+                    ConsoleSession.edited(screen)?.prompt.typed.hasPrefix("help ") == true
                 }
                 try await terminal.press(.interrupt)
                 try await session.prompt()
@@ -205,9 +205,11 @@ extension Acceptance {
                     let pattern = "\u{1b}\\[[0-9;]*m"
                     return session.terminal.log.range(of: pattern, options: .regularExpression) != nil
                 }
-                #expect(try await colours(ConsoleSession.start(cluster)))
-                #expect(try await !colours(ConsoleSession.start(cluster, "--no-color")))
-                #expect(try await !colours(ConsoleSession.start(cluster, environment: ["NO_COLOR": "1"])))
+                let usual = try await colours(try await ConsoleSession.start(cluster))
+                let option = try await colours(try await ConsoleSession.start(cluster, "--no-color"))
+                let variable = try await colours(
+                    try await ConsoleSession.start(cluster, environment: ["NO_COLOR": "1"]))
+                #expect(usual && !option && !variable)
             }
         }
 

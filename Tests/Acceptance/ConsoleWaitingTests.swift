@@ -12,7 +12,7 @@ extension Acceptance {
         private func waits(_ session: ConsoleSession, _ command: String, from row: Int) async throws {
             try await session.terminal.shows("'\(command)' runs") { screen in
                 let isEchoed = screen.lines(from: row).contains { ConsolePrompt($0.text)?.typed == command }
-                return isEchoed && ConsoleSession.edited(screen) == nil ? true : nil
+                return isEchoed && ConsoleSession.edited(screen) == nil
             }
         }
 
@@ -62,7 +62,7 @@ extension Acceptance {
                 defer { for peer in cluster.peers { peer.send(SIGCONT) } }
                 try await session.terminal.type("y\r")
                 try await session.terminal.shows("it waits") { screen in
-                    !screen.current.line.text.contains("[y/N]") && ConsoleSession.edited(screen) == nil ? true : nil
+                    !screen.current.line.text.contains("[y/N]") && ConsoleSession.edited(screen) == nil
                 }
                 // It has no way to see that a request is on its way but to wait for it.
                 try await Task.sleep(for: .milliseconds(500))
@@ -168,14 +168,16 @@ extension Acceptance {
                 let isTime = { (line: String) in
                     line.range(of: #"^Time: \d+(\.\d+)? m?s$"#, options: .regularExpression) != nil
                 }
-                #expect(try await !session.run("peers").contains { $0.hasPrefix("Time:") })
+                let before = try await session.run("peers")
+                #expect(!before.contains { $0.hasPrefix("Time:") }, "\(before)")
                 try await session.run("timing on")
                 for command in ["peers", "status", "nonsense"] {
                     let shown = try await session.run(command)
                     #expect(shown.last.map(isTime) == true, "\(command): \(shown)")
                 }
                 try await session.run("timing off")
-                #expect(try await !session.run("peers").contains { $0.hasPrefix("Time:") })
+                let after = try await session.run("peers")
+                #expect(!after.contains { $0.hasPrefix("Time:") }, "\(after)")
 
                 try await session.run("output json")
                 for command in ["status", "peers", "history", "log --limit 3"] {
@@ -214,7 +216,7 @@ extension Acceptance {
                             (ConsolePrompt(line.text)?.typed.replacing("log --from", with: "") ?? line.text)
                                 .split { !$0.isNumber }.compactMap { Int($0) }
                         }
-                        return words.contains { $0 > 0 && abs($0 - last) <= 100 } ? true : nil
+                        return words.contains { $0 > 0 && abs($0 - last) <= 100 }
                     }
                     try await session.terminal.press(.interrupt)
                     try await session.prompt()

@@ -164,6 +164,40 @@ final class ConsoleSession: Sendable {
         return row
     }
 
+    /// Drops what is being typed by ^C, and waits for the next prompt.
+    func drop() async throws {
+        let row = terminal.screen.current.line.row
+        try await terminal.press(.interrupt)
+        try await terminal.shows("a prompt after ^C") { screen in
+            Self.edited(screen).map { $0.prompt.typed.isEmpty && screen.current.line.row > row } ?? false
+        }
+    }
+
+    /// Presses `key` until `condition` holds.
+    func press(_ key: PseudoTerminal.Key, _ promise: String, until condition: (TerminalScreen) -> Bool) async throws {
+        let deadline = ContinuousClock.now + Bound.outcome
+        repeat {
+            try await terminal.press(key)
+            do { return try await terminal.shows(promise, within: .seconds(1), until: condition) } catch {}
+        } while ContinuousClock.now < deadline
+        throw Violation(description: "\(promise): not within \(Bound.outcome)\n\(terminal)")
+    }
+
+    /// Waits until the session knows the options of the commands, which it learns behind its first prompt.
+    func knowsOptions() async throws {
+        try await prompt()
+        try await terminal.type("status --time")
+        try await press(.tab, "options are known") { Self.edited($0)?.prompt.typed == "status --timeout" }
+        try await drop()
+    }
+
+    /// Whether a pasted answer was refused, in the lines from `row` on.
+    static func refusesPaste(_ screen: TerminalScreen, from row: Int) -> Bool {
+        let lines = screen.lines(from: row).map(\.text)
+        guard let place = lines.firstIndex(where: { $0.contains("pasted text is no answer") }) else { return false }
+        return lines[place...].contains { $0.contains("nothing was done") }
+    }
+
     /// Ends the session by `quit`.
     func quit() async throws {
         try await prompt("a prompt for 'quit'")
@@ -206,3 +240,9 @@ func withEast(
 
 /// Runs `test` with the files of a group of the region east of which nothing runs.
 func withDeadEast(_ test: (Cluster) async throws -> Void) async throws { try await withCluster(.east, test) }
+
+/// Has `leader` pause its region, or resume.
+func change(_ leader: Peer, _ call: String) async throws {
+    let answer = try await leader.post("/v1/prodha/region/\(call)", [:])
+    try #require(answer.status == 200, "\(answer)")
+}

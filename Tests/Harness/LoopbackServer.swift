@@ -53,6 +53,35 @@ final class LoopbackServer: Sendable {
         }
     }
 
+    /// Stands before the server at `port`: passes on what reads, and its answers; what would change something it takes,
+    /// tells `taken`, and never answers.
+    static func deaf(before port: Int, taken: @escaping @Sendable () -> Void) throws -> LoopbackServer {
+        try LoopbackServer { connection in
+            let upstream = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+            defer { close(upstream) }
+            guard withAddress(INADDR_LOOPBACK, port, { connect(upstream, $0, $1) }) == 0 else { return }
+            var buffer = [UInt8](repeating: 0, count: 1 << 16)
+            func pass(_ from: Int32, _ to: Int32) -> Bool {
+                let count = recv(from, &buffer, buffer.count, 0)
+                return count > 0 && send(to, buffer, count, Int32(MSG_NOSIGNAL)) == count
+            }
+            while true {
+                var entries = [connection, upstream].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+                guard poll(&entries, 2, -1) > 0 else { return }
+                if entries[0].revents != 0 {
+                    let count = recv(connection, &buffer, buffer.count, Int32(MSG_PEEK.rawValue))
+                    if buffer.prefix(max(0, count)).starts(with: "POST ".utf8) {
+                        taken()
+                        while recv(connection, &buffer, buffer.count, 0) > 0 {}
+                        return
+                    }
+                    guard pass(connection, upstream) else { return }
+                }
+                if entries[1].revents != 0, !pass(upstream, connection) { return }
+            }
+        }
+    }
+
     /// Answers every HTTP request with this document.
     convenience init(document: JSON) throws {
         let body = document.text
