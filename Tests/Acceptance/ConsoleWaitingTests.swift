@@ -54,26 +54,49 @@ extension Acceptance {
         /// A change that was asked for may go on, and where that is to be seen is said.
         @Test func aChangeThatIsNotWaitedForMayGoOn() async throws {
             try await withEast { cluster, leader, chain in
-                let session = try await ConsoleSession.start(cluster, "--timeout", "60s")
+                // Each peer answers what reads, and to what changes something nothing comes back.
+                let taken = Guarded(0)
+                let servers = try cluster.peers.map { peer in
+                    try LoopbackServer.deaf(before: peer.apiPort) { taken.withLock { $0 += 1 } }
+                }
+                defer { for server in servers { server.stop() } }
+                var document = try JSON(parsing: Array(try Data(contentsOf: leader.configurationFile)))
+                document["peers"] = .array(
+                    zip(document["peers"]?.array ?? [], servers).map { peer, server in
+                        var peer = peer
+                        peer["api"] = .string("127.0.0.1:\(server.port)")
+                        return peer
+                    })
+                document["api"] = nil
+                let file = cluster.directory.appending(path: "deaf.json")
+                try document.text.write(to: file, atomically: true, encoding: .utf8)
+
+                let session = try await ConsoleSession.start(
+                    ["--config", file.path, "--timeout", "60s"], in: cluster.directory)
+                try await session.prompt { $0.state == "ok" }
                 try await session.run("enable")
                 try await session.prompt { $0.isEnabled }
                 let row = try await session.run("pause --reason haste", asking: "[y/N]")
+                try await session.terminal.type("y\r")
+                try await eventually("the request is on its way") { taken.withLock { $0 } > 0 }
+                try await session.terminal.press(.interrupt)
+                let said = try await session.ended("pause --reason haste", from: row)
+                let words = said.joined(separator: " ")
+                #expect(words.contains("stopped waiting") && words.contains("history"), "\(said)")
+                #expect(!words.contains("nothing was done"), "\(said)")
+                try await session.prompt("the session goes on") { $0.isEnabled && $0.state == "ok" }
+                try await session.run("history")
+                // With nobody to ask who leads nothing has been sent, and that is told.
+                let late = try await session.run("pause", asking: "[y/N]")
                 for peer in cluster.peers { peer.send(SIGSTOP) }
                 defer { for peer in cluster.peers { peer.send(SIGCONT) } }
                 try await session.terminal.type("y\r")
                 try await session.terminal.shows("it waits") { screen in
                     !screen.current.line.text.contains("[y/N]") && ConsoleSession.edited(screen) == nil
                 }
-                // It has no way to see that a request is on its way but to wait for it.
-                try await Task.sleep(for: .milliseconds(500))
                 try await session.terminal.press(.interrupt)
-                let said = try await session.ended("pause --reason haste", from: row)
-                let words = said.joined(separator: " ")
-                #expect(words.contains("stopped waiting") && words.contains("history"), "\(said)")
-                for peer in cluster.peers { peer.send(SIGCONT) }
-                try await cluster.leader()
-                try await session.prompt("the session goes on") { $0.isEnabled }
-                try await session.run("history")
+                let unsent = try await session.ended("pause", from: late).joined(separator: " ")
+                #expect(unsent.contains("stopped waiting") && unsent.contains("nothing was done"), "\(unsent)")
             }
         }
 
@@ -133,7 +156,7 @@ extension Acceptance {
                 try await session.ended("watch 1 status until ok", from: row)
 
                 row = try await session.begin("watch 1 log --limit 1 until changes")
-                try await waits(session, "watch 1 log --limit 1 until changes", from: row)
+                try await session.terminal.shows(text: "block 1002", from: row)
                 try await cluster.commit([try chain.next()])
                 try await session.ended("watch 1 log --limit 1 until changes", from: row)
 
@@ -202,6 +225,7 @@ extension Acceptance {
             try await withEast { cluster, leader, chain in
                 let session = try await ConsoleSession.start(cluster)
                 try await session.prompt { $0.head == 1002 }
+                try await session.knowsOptions()
                 let last = try #require(try await leader.status()["raft.commit_index"]?.int)
                 for isAlive in [true, false] {
                     if !isAlive {
