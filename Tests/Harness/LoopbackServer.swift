@@ -69,7 +69,7 @@ final class LoopbackServer: Sendable {
                 var entries = [connection, upstream].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
                 guard poll(&entries, 2, -1) > 0 else { return }
                 if entries[0].revents != 0 {
-                    let count = recv(connection, &buffer, buffer.count, Int32(MSG_PEEK.rawValue))
+                    let count = recv(connection, &buffer, buffer.count, Int32(MSG_PEEK))
                     if buffer.prefix(max(0, count)).starts(with: "POST ".utf8) {
                         taken()
                         while recv(connection, &buffer, buffer.count, 0) > 0 {}
