@@ -90,6 +90,30 @@ extension Acceptance {
             }
         }
 
+        /// Of each region one peer is down: what is left is a quorum, and enough. One more, and nothing is begun.
+        @Test func aRegionOfOneQuorumIsEnough() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                try await regions.underLoad { load in
+                    try await load.advances(by: 2)
+                    for cluster in regions.clusters { try await cluster.followers()[0].kill() }
+                    for region in ["west", "east"] {
+                        let done = try await failover(regions, to: region, "--confirm", region)
+                        try #require(done.ending == .exit(0), "\(done)")
+                        try await load.advances(by: 2)
+                    }
+                    try await regions.west.leader().kill()
+                    let epochs = try await regions.east.leader().status()["production.epoch"]
+                    let refused = try await failover(regions, to: "west", "--confirm", "west")
+                    try #require(refused.ending == .exit(3), "\(refused)")
+                    #expect(refused.everything.contains("no peer of west says that it leads"), "\(refused)")
+                    try #require(try await regions.east.leader().status()["production.epoch"] == epochs)
+                    try await load.advances(by: 2)
+                    try checkChain(load)
+                }
+            }
+        }
+
         /// East stands still; west is forced; east goes on, gives way, and lists what only it has.
         @Test func aLostRegionIsGivenUpAndGivesWay() async throws {
             try await withRegions { regions in
