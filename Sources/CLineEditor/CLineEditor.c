@@ -2,6 +2,8 @@
 
 #include "CLineEditor.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,19 +58,44 @@ static int show_help(int count, int key) {
     if (is_asking) return rl_insert(count, key);
     char *text = handlers.help(rl_line_buffer, rl_point);
     if (!text) return rl_insert(count, key);
-    // The line stays where it was typed, and goes on below.
+    // The line stays where it was typed, all its rows, and goes on below.
+    int point = rl_point;
+    rl_point = rl_end;
+    rl_redisplay();
     rl_crlf();
     fputs(text, rl_outstream);
     fflush(rl_outstream);
     free(text);
+    rl_point = point;
     rl_on_new_line();
     rl_redisplay();
     return 0;
 }
 
+static bool is_pasting;
+
 static int take_paste(int count, int key) {
     was_pasted = true;
-    return rl_bracketed_paste_begin(count, key);
+    is_pasting = true;
+    int result = rl_bracketed_paste_begin(count, key);
+    is_pasting = false;
+    return result;
+}
+
+static int signal_source = -1;
+// The rest of a paste comes at once, or not at all.
+static const int paste_ms = 1000;
+
+// Some of what readline does reads on until it has seen an end. It ends without one where a signal is to be served, or
+// where a paste breaks off.
+static int read_key(FILE *stream) {
+    for (;;) {
+        struct pollfd sources[] = {{fileno(stream), POLLIN, 0}, {signal_source, POLLIN, 0}};
+        int ready = poll(sources, 2, is_pasting ? paste_ms : -1);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready > 0 && sources[0].revents) return rl_getc(stream);
+        return EOF;
+    }
 }
 
 // The one from whose keys it is entered as such: pasted text may hold newlines, which enter nothing.
@@ -99,6 +126,10 @@ void le_begin(const char *name, le_handlers given, int most_lines) {
     rl_completer_quote_characters = "\"'";
     rl_basic_word_break_characters = " \t\n";
     rl_sort_completion_matches = 0;
+    // Neither asks anything: a question would be waited for.
+    rl_completion_query_items = -1;
+    rl_variable_bind("page-completions", "off");
+    rl_getc_function = read_key;
     rl_initialize();
     using_history();
     stifle_history(most_lines);
@@ -107,6 +138,7 @@ void le_begin(const char *name, le_handlers given, int most_lines) {
         bind_where_free(maps[place], "?", rl_insert, show_help);
         bind_where_free(maps[place], "\033[200~", rl_bracketed_paste_begin, take_paste);
     }
+    bind_where_free(rl_get_keymap_by_name("vi-command"), "\033[200~", rl_bracketed_paste_begin, take_paste);
 }
 
 void le_prompt(const char *prompt, bool is_question) {
@@ -144,17 +176,28 @@ void le_drop_line(void) {
     rl_redisplay();
     fputs("^C\n", rl_outstream);
     fflush(rl_outstream);
+    rl_free_undo_list();
+    rl_replace_line("", 1);
     rl_callback_handler_remove();
     is_installed = false;
 }
 
-void le_resize(void) { rl_resize_terminal(); }
+void le_resize(void) {
+    if (is_installed) {
+        rl_resize_terminal();
+    } else {
+        rl_reset_screen_size();
+    }
+}
+
+static void catch_signal(int number, int flags);
 
 void le_suspend(void) {
     if (is_installed) rl_deprep_terminal();
-}
-
-void le_resume(void) {
+    // Not SIGSTOP: without a shell that could continue it, the kernel leaves it running.
+    signal(SIGTSTP, SIG_DFL);
+    raise(SIGTSTP);
+    catch_signal(SIGTSTP, 0);
     if (!is_installed) return;
     rl_prep_terminal(1);
     rl_resize_terminal();
@@ -172,20 +215,30 @@ void le_remember(const char *line) {
 static volatile int signal_descriptor = -1;
 
 static void note_signal(int number) {
+    int kept = errno;
     unsigned char byte = (unsigned char)number;
     ssize_t written = write(signal_descriptor, &byte, 1);
     (void)written;
+    errno = kept;
 }
 
-void le_watch_signals(int descriptor) {
+static void catch_signal(int number, int flags) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_signal;
+    action.sa_flags = SA_RESTART | flags;
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void le_watch_signals(int source, int descriptor) {
+    signal_source = source;
     signal_descriptor = descriptor;
-    const int numbers[] = {SIGINT, SIGWINCH, SIGTSTP, SIGTERM, SIGHUP};
-    for (size_t place = 0; place < sizeof numbers / sizeof *numbers; place++) {
-        struct sigaction action;
-        memset(&action, 0, sizeof action);
-        action.sa_handler = note_signal;
-        action.sa_flags = SA_RESTART;
-        sigemptyset(&action.sa_mask);
-        sigaction(numbers[place], &action, NULL);
-    }
+    catch_signal(SIGINT, 0);
+    catch_signal(SIGWINCH, 0);
+    catch_signal(SIGTSTP, 0);
+    // The second one of these ends the process at once: a terminal that takes no output must not make it immortal.
+    catch_signal(SIGTERM, SA_RESETHAND);
+    catch_signal(SIGHUP, SA_RESETHAND);
+    catch_signal(SIGQUIT, SA_RESETHAND);
 }

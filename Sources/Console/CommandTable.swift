@@ -8,8 +8,8 @@ public protocol CommandTable: Sendable {
     /// With their options and arguments. Takes some 50 ms.
     func described() -> [Grammar.Command]
     /// Reads a command without carrying it out.
-    /// - Parameter usualRegion: the region that is meant when none is named.
-    func prepare(_ words: [String], usualRegion: String) -> Preparation
+    /// - Parameter region: that which questions are about.
+    func prepare(_ words: [String], region: String) -> Preparation
 }
 
 /// What became of reading a command.
@@ -26,11 +26,14 @@ public struct PreparedCommand {
     /// As they were given.
     public var words: [String]
     public var caution: Caution
+    /// It looks, ends, and leaves nothing behind.
+    public var canBeWatched: Bool
     /// Carries it out under `Invocation.current`, prints everything, and returns the exit code.
     public var carryOut: () -> Int32
 
-    public init(words: [String], caution: Caution, carryOut: @escaping () -> Int32) {
+    public init(words: [String], caution: Caution, canBeWatched: Bool, carryOut: @escaping () -> Int32) {
         self.words = words
+        self.canBeWatched = canBeWatched
         self.caution = caution
         self.carryOut = carryOut
     }
@@ -53,8 +56,8 @@ public struct SessionOptions: Sendable {
     public var environment: [String: String]
     public var source: PeerSource
     public var credentials: CredentialChoice
-    /// The words that a process of its own needs to find the same peers.
-    public var sourceWords: [String]
+    /// The words that another process needs to show the same credentials.
+    public var credentialWords: [String]
     /// A peer's id, `region/id` or API.
     public var peer: String?
     public var timeout: Duration
@@ -66,14 +69,14 @@ public struct SessionOptions: Sendable {
     public var version: String
 
     public init(
-        environment: [String: String], source: PeerSource, credentials: CredentialChoice, sourceWords: [String],
+        environment: [String: String], source: PeerSource, credentials: CredentialChoice, credentialWords: [String],
         peer: String?, timeout: Duration, format: OutputFormat, isColoured: Bool, secrets: [String],
         transcript: String?, version: String
     ) {
         self.environment = environment
         self.source = source
         self.credentials = credentials
-        self.sourceWords = sourceWords
+        self.credentialWords = credentialWords
         self.peer = peer
         self.timeout = timeout
         self.format = format

@@ -141,7 +141,7 @@ struct Completer {
             }
         }
         // Options are many: they are offered where one begins, or where nothing else can come.
-        if begun.hasPrefix("-") || begun.isEmpty {
+        if begun.hasPrefix("-") || begun.isEmpty && !offer.takesFile {
             let options = command.options.filter { given.isDisjoint(with: $0.names) }
             offer.candidates += options.compactMap { option in
                 let name = option.names.first { $0.hasPrefix("--") && $0.hasPrefix(begun) }

@@ -10,14 +10,19 @@ import Operations
 public final class Desk {
     /// How long the first prompt waits for the first look at the group.
     static let firstLookMS: Int32 = 100
+    /// What nobody looked at for a long time is in the history.
+    static let mostWaiting = 200
+    /// Lines that are still to be written to the file.
+    static let mostUnwritten = 16
     /// How long a command that was stopped may take for its last words.
     static let lastWords = Duration.milliseconds(300)
 
     private enum Message {
         case look(Watcher.Look)
-        case ask(Question, Reply)
+        case ask(String, Int, Reply)
         case ended(Int, Int32)
         case note(String)
+        case trouble(String)
     }
 
     /// What others tell the loop.
@@ -30,8 +35,19 @@ public final class Desk {
             (reading, writing) = pipe()
         }
 
+        /// Of looks the last one counts; while the terminal stands still nobody takes them.
         func put(_ message: Message) {
-            messages.withLockedValue { $0.append(message) }
+            messages.withLockedValue { messages in
+                if case .look(var look) = message,
+                    let place = messages.lastIndex(where: { if case .look = $0 { true } else { false } }),
+                    case .look(let before) = messages[place]
+                {
+                    look.happenings = Array((before.happenings + look.happenings).suffix(Desk.mostWaiting))
+                    messages[place] = .look(look)
+                } else {
+                    messages.append(message)
+                }
+            }
             var byte: UInt8 = 0
             _ = Glibc.write(writing, &byte, 1)
         }
@@ -70,7 +86,7 @@ public final class Desk {
     }
 
     private let session: Session
-    private let inbox = Inbox()
+    private let inbox: Inbox
     private let signals: (reading: Int32, writing: Int32)
     private var editor: LineEditor?
     private var mode = Mode.prompt
@@ -79,36 +95,36 @@ public final class Desk {
     /// What happened while a line was carried out.
     private var waiting: [String] = []
     private var exitCode: Int32?
+    private let unwritten = NIOLockedValueBox(0)
+    private var hasToldTrouble = false
     private var hasLooked = false
 
-    private init(_ session: Session) {
+    private init(_ session: Session, _ inbox: Inbox) {
         self.session = session
+        self.inbox = inbox
         signals = pipe()
     }
 
     /// Serves an operator until the session ends, and returns the exit code.
     public static func serve(_ options: SessionOptions, _ table: any CommandTable) -> Int32 {
+        let inbox = Inbox()
         let transcript: Transcript?
         do throws(Transcript.Failure) {
-            let complain: @Sendable (String) -> Void = {
-                try? StandardOutput.write("prodha: \($0)\n", to: STDERR_FILENO)
-            }
             transcript = try options.transcript.map { path throws(Transcript.Failure) in
-                try Transcript(path, secrets: options.secrets, fails: complain)
+                try Transcript(path, secrets: options.secrets) { inbox.put(.note("prodha: \($0)")) }
             }
         } catch {
             try? StandardOutput.write("prodha: \(error)\n", to: STDERR_FILENO)
             return 74
         }
-        let session = Session(options, table, isAttended: true, transcript: transcript)
-        return Desk(session).serve()
+        return Desk(Session(options, table, isAttended: true, transcript: transcript), inbox).serve()
     }
 
     private func serve() -> Int32 {
         if let failure = session.begin(with: session.options.peer) {
             return session.refuse(failure, Gate(transcript: session.transcript))
         }
-        le_watch_signals(signals.writing)
+        le_watch_signals(signals.reading, signals.writing)
         signal(SIGPIPE, SIG_IGN)
         let inbox = inbox
         let session = session
@@ -132,6 +148,11 @@ public final class Desk {
         showPrompt()
         while exitCode == nil { turn() }
         editor?.rest()
+        // Ended by a signal, in the middle of a line.
+        if let exitCode, exitCode > 128 { say("\n") }
+        let deadline = ContinuousClock.now + Self.lastWords
+        while unwritten.withLockedValue({ $0 > 0 }), ContinuousClock.now < deadline { usleep(2000) }
+        session.transcript?.end()
         return exitCode ?? 0
     }
 
@@ -210,20 +231,40 @@ public final class Desk {
         let ask: Session.Ask = { question in
             guard !gate.isStopped else { return .none }
             let reply = Reply()
-            inbox.put(.ask(question, reply))
+            inbox.put(.ask(question, number, reply))
             return reply.wait()
         }
         Worker.start { inbox.put(.ended(number, session.carryOut(line, gate, ask: ask))) }
     }
 
+    /// What was pasted has several lines, each of which is kept or not.
     private func keep(_ line: String) {
-        let words = Words(partOf: line)
-        let first = words.complete.first ?? words.last ?? ""
-        let isCommand = first == "?" || (try? session.grammar.command(first)) != nil
-        guard LineFile.isKept(line, isCommand: isCommand, secrets: session.options.secrets) else { return }
-        for part in line.split(whereSeparator: \.isNewline).map(String.init) {
-            session.state.withLockedValue { $0.lines.add(part) }
+        for part in Session.parts(of: line).map(String.init) {
+            let words = Words(partOf: part)
+            let first = words.complete.first ?? words.last ?? ""
+            let isCommand = first == "?" || (try? session.grammar.command(first)) != nil
+            guard LineFile.isKept(part, isCommand: isCommand, secrets: session.options.secrets) else { continue }
+            let path = session.state.withLockedValue { state in
+                state.lines.add(part)
+                return state.lines.path
+            }
             editor?.remember(part)
+            if let path { write(part, to: path) }
+        }
+    }
+
+    /// Beside the loop, since a home directory may be slow.
+    private func write(_ line: String, to path: String) {
+        let (inbox, unwritten) = (inbox, unwritten)
+        guard unwritten.withLockedValue({ $0 < Self.mostUnwritten }) else { return }
+        unwritten.withLockedValue { $0 += 1 }
+        Worker.start {
+            do throws(LineFile.Failure) {
+                try LineFile.add(line, to: path)
+            } catch {
+                inbox.put(.trouble("\(error)"))
+            }
+            unwritten.withLockedValue { $0 -= 1 }
         }
     }
 
@@ -231,13 +272,17 @@ public final class Desk {
         switch message {
         case .look(let look): note(look)
         case .note(let text): announce(text)
-        case .ask(let question, let reply):
-            guard case .running(let number, let gate) = mode, !gate.isStopped else { return reply.give(.none) }
-            mode = .asking(reply, number, gate)
-            session.transcript?.note(.asked, question.text + "\n")
+        case .trouble(let text):
+            if !hasToldTrouble { announce(text) }
+            hasToldTrouble = true
+        case .ask(let question, let asker, let reply):
+            guard case .running(asker, let gate) = mode, !gate.isStopped else { return reply.give(.none) }
+            mode = .asking(reply, asker, gate)
+            session.transcript?.note(.asked, question + "\n")
             // What was typed before the question was read is no answer to it.
             tcflush(STDIN_FILENO, TCIFLUSH)
-            editor?.prompt(question.text, isQuestion: true)
+            editor?.prompt(printable(question, limit: 1000), isQuestion: true)
+            tcflush(STDIN_FILENO, TCIFLUSH)
         case .ended(let number, _):
             guard case .running(number, _) = mode else { return }
             mode = .prompt
@@ -268,7 +313,7 @@ public final class Desk {
                     : "stopped waiting; what was asked for may be done all the same: history shows it\n")
         }
         mode = .prompt
-        showPrompt()
+        if session.state.withLockedValue({ $0.isOver }) { exitCode = 0 } else { showPrompt() }
     }
 
     // MARK: - Signals
@@ -308,7 +353,8 @@ public final class Desk {
     }
 
     private func showPrompt() {
-        for text in waiting { say(text + "\n") }
+        // They are in the transcript already, where they happened.
+        for text in waiting { try? StandardOutput.write(text + "\n") }
         waiting = []
         shownPrompt = promptText()
         editor?.prompt(shownPrompt)
@@ -318,6 +364,8 @@ public final class Desk {
     private func refresh() {
         if session.endsEnabling() {
             announce("-- read-only again: nothing was done for a while; enable allows changes")
+            // A question that nobody answered in all that time.
+            if case .asking = mode { interrupt() }
         }
         guard case .prompt = mode, editor?.isEditing == true else { return }
         let text = promptText()
@@ -328,6 +376,8 @@ public final class Desk {
         let time = Session.now()
         if !hasLooked, look.view.verdict == .unreachable { announce("-- \(look.view.headline)") }
         hasLooked = true
+        // `follow` tells them itself.
+        guard !session.state.withLockedValue({ $0.isFollowing }) else { return }
         for happening in look.happenings { announce(session.line(of: happening, at: time)) }
     }
 
@@ -336,8 +386,7 @@ public final class Desk {
         session.transcript?.note(.happened, text + "\n")
         guard case .prompt = mode, let editor, editor.isEditing else {
             waiting.append(text)
-            // What nobody looked at for a long time is in the history.
-            if waiting.count > 200 { waiting.removeFirst() }
+            if waiting.count > Self.mostWaiting { waiting.removeFirst() }
             return
         }
         editor.printAbove(text + "\n")

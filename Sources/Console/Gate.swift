@@ -8,6 +8,8 @@ final class Gate: Outlet {
     private enum State { case open, stopped, abandoned }
 
     private let state = NIOLockedValueBox(State.open)
+    /// Held while something is written, which a terminal that stands still makes long. Never by who stops the command.
+    private let writing = NIOLock()
     private let transcript: Transcript?
     /// What was said after the stop.
     private let hasConcluded = NIOLockedValueBox(false)
@@ -26,21 +28,12 @@ final class Gate: Outlet {
     func abandon() { state.withLockedValue { $0 = .abandoned } }
 
     func write(_ text: String) throws(StandardOutput.Closed) {
-        // The lock is held while it is written, so that nothing comes after the stop.
-        let failure: StandardOutput.Closed? = state.withLockedValue { state in
-            guard state == .open else { return StandardOutput.Closed(number: EPIPE) }
-            do throws(StandardOutput.Closed) {
-                try StandardOutput.write(text)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure { throw failure }
+        try write(text, to: STDOUT_FILENO, while: [.open])
         transcript?.note(.said, text)
     }
 
     func tell(_ text: String) { say(text, while: [.open], isKept: true) }
+
     func show(_ text: String) {
         isProgress.withLockedValue { $0 = text != "\r\u{1b}[K" }
         say(text, while: [.open], isKept: false)
@@ -52,12 +45,15 @@ final class Gate: Outlet {
     }
 
     private func say(_ text: String, while states: Set<State>, isKept: Bool) {
-        let isSaid = state.withLockedValue { state in
-            guard states.contains(state) else { return false }
-            try? StandardOutput.write(text, to: STDERR_FILENO)
-            return true
-        }
-        if isSaid, isKept { transcript?.note(.error, text) }
+        guard (try? write(text, to: STDERR_FILENO, while: states)) != nil else { return }
+        if isKept { transcript?.note(.error, text) }
+    }
+
+    /// Gives up when the command is stopped, in the middle of a text too.
+    private func write(_ text: String, to descriptor: Int32, while states: Set<State>) throws(StandardOutput.Closed) {
+        writing.lock()
+        defer { writing.unlock() }
+        try StandardOutput.write(text, to: descriptor) { states.contains(self.state.withLockedValue { $0 }) }
     }
 }
 

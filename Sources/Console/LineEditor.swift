@@ -65,11 +65,7 @@ final class LineEditor {
     func resize() { le_resize() }
 
     /// Stops the process as ^Z does, and goes on when it is continued.
-    func suspend() {
-        le_suspend()
-        kill(getpid(), SIGSTOP)
-        le_resume()
-    }
+    func suspend() { le_suspend() }
 
     func remember(_ line: String) { le_remember(line) }
 

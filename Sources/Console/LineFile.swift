@@ -7,14 +7,25 @@ import Operations
 /// latest place.
 struct LineFile {
     static let most = 1000
-    /// A file of so many lines is far smaller; more is not read.
-    private static let maxBytes = 4 << 20
+    /// A longer line is not kept.
+    static let maxLineBytes = 4096
+    /// A file of so many lines is far smaller; more is none of ours, and is neither read nor written.
+    private static let maxBytes = 8 << 20
 
     /// Oldest first.
     private(set) var lines: [String] = []
-    private let path: String?
+    let path: String?
     /// Why what is typed is not kept.
-    private(set) var trouble: String?
+    let trouble: String?
+
+    struct Failure: Error, CustomStringConvertible {
+        var path: String
+        var why: String
+        var description: String { "lines are not kept: \(path): \(why)" }
+
+        init(_ path: String, _ why: String) { (self.path, self.why) = (path, why) }
+        init(_ path: String, number: Int32) { self.init(path, String(cString: strerror(number))) }
+    }
 
     /// - Parameter folder: nil where there is none.
     init(folder: String?) {
@@ -23,47 +34,48 @@ struct LineFile {
             trouble = "lines are not kept: there is no folder for them; set XDG_STATE_HOME or HOME"
             return
         }
-        lines = Self.latest(Self.read(path))
+        do throws(Failure) {
+            lines = Self.latest(try Self.read(path))
+            trouble = nil
+        } catch {
+            trouble = "\(error)"
+        }
     }
 
     /// What is kept of a line: nothing that begins with a blank, is no command, or holds a secret.
     static func isKept(_ line: String, isCommand: Bool, secrets: [String]) -> Bool {
         isCommand && line.first?.isWhitespace == false
             && !secrets.contains { $0.count >= 4 && line.contains($0) }
+            && line.utf8.count <= maxLineBytes
     }
 
-    mutating func add(_ line: String) {
-        lines = Self.latest(lines + [line])
-        guard let path else { return }
-        do throws(Failure) {
-            try Self.add(line, to: path)
-            trouble = nil
-        } catch {
-            trouble = "lines are not kept: cannot write \(path): \(String(cString: strerror(error.number)))"
-        }
-    }
+    /// For this session. `add(_:to:)` is for the others.
+    mutating func add(_ line: String) { lines = Self.latest(lines + [line]) }
 
-    private struct Failure: Error { var number: Int32 }
-
-    /// Other sessions add to it too, so it is read anew, under a lock.
-    private static func add(_ line: String, to path: String) throws(Failure) {
+    /// Other sessions add to it too, so it is read anew, under a lock. May take as long as the disk does.
+    static func add(_ line: String, to path: String) throws(Failure) {
         let lock = open(path + ".lock", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard lock >= 0 else { throw Failure(number: errno) }
+        guard lock >= 0 else { throw Failure(path, number: errno) }
         defer { close(lock) }
+        var isLocked = false
         // Another one's takes a millisecond; whoever holds it for longer is not waited for.
-        for _ in 0..<50 where flock(lock, LOCK_EX | LOCK_NB) != 0 { usleep(2000) }
+        for _ in 0..<500 where !isLocked {
+            isLocked = flock(lock, LOCK_EX | LOCK_NB) == 0
+            if !isLocked { usleep(2000) }
+        }
+        guard isLocked else { throw Failure(path, "another session holds its lock") }
+        let text = latest(try read(path) + [line]).map { $0 + "\n" }.joined()
         let temporary = path + ".new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw Failure(number: errno) }
+        guard descriptor >= 0 else { throw Failure(path, number: errno) }
         var failure: Failure?
         do throws(StandardOutput.Closed) {
-            let text = latest(read(path) + [line]).map { $0 + "\n" }.joined()
             try StandardOutput.write(text, to: descriptor)
         } catch {
-            failure = Failure(number: error.number)
+            failure = Failure(path, number: error.number)
         }
-        if close(descriptor) != 0 { failure = failure ?? Failure(number: errno) }
-        if failure == nil, rename(temporary, path) != 0 { failure = Failure(number: errno) }
+        if close(descriptor) != 0 { failure = failure ?? Failure(path, number: errno) }
+        if failure == nil, rename(temporary, path) != 0 { failure = Failure(path, number: errno) }
         guard let failure else { return }
         unlink(temporary)
         throw failure
@@ -74,11 +86,16 @@ struct LineFile {
         return lines.reversed().filter { !$0.isEmpty && seen.insert($0).inserted }.prefix(most).reversed()
     }
 
-    private static func read(_ path: String) -> [String] {
+    private static func read(_ path: String) throws(Failure) -> [String] {
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= maxBytes,
-            let bytes = try? Data(contentsOf: URL(filePath: path))
-        else { return [] }
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT { return [] }
+            throw Failure(path, number: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= maxBytes else {
+            throw Failure(path, "it is no file of lines")
+        }
+        guard let bytes = try? Data(contentsOf: URL(filePath: path)) else { throw Failure(path, "it cannot be read") }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 }

@@ -92,7 +92,8 @@ extension Session {
                 .init("schema_version", .integer(1)), .init("connected", .string(target.label)),
                 .init("api", target.api.map { .string($0.description) } ?? .null),
             ])
-            return print(isJSON ? document.json() + "\n" : "connected to \(printable(target.label))\n")
+            let place = target.api.map { " at \($0.place)" } ?? ""
+            return print(isJSON ? document.json() + "\n" : "connected to \(printable(target.label))\(place)\n")
         } catch {
             return mistake(error.message, name: error.name, exitCode: error.exitCode)
         }
@@ -122,6 +123,11 @@ extension Session {
                 message: "\(printable(target.label)) does not answer (\(printable(why))); still connected to "
                     + state.withLockedValue { $0.connected.label }, name: "unreachable", exitCode: 69)
         }
+        try checkItBelongs(status, at: target)
+        // Whoever has pressed ^C reads that nothing was done.
+        guard !Invocation.current.isStopped else {
+            throw ConnectFailure(message: "stopped waiting", name: "interrupted", exitCode: 130)
+        }
         state.withLockedValue { state in
             var connected = target
             connected.region = status.peer.region
@@ -135,6 +141,39 @@ extension Session {
             state.isChosen = true
             state.isLearnt = true
             state.seen[state.connected.label] = Seen(status: status, at: .now)
+        }
+    }
+
+    /// A session is about one group and its other regions: what is typed next must not be done in another one that has the
+    /// same names.
+    private func checkItBelongs(_ status: StatusDocument, at target: PeerTarget) throws(ConnectFailure) {
+        let (known, view) = state.withLockedValue { ($0.known.targets, $0.view) }
+        if known.contains(where: { $0.api == target.api && $0.region == status.peer.region && $0.id == status.peer.id })
+        {
+            return
+        }
+        let seen = (view?.regions ?? []).flatMap(\.peers).compactMap(\.status)
+        let place = printable(target.label)
+        let advice = "start a session of its own with --peer"
+        guard !seen.isEmpty else {
+            throw ConnectFailure(
+                message:
+                    "whether \(place) belongs to this group cannot be told, since no peer of it answers; \(advice)",
+                name: "unknown_group", exitCode: 69)
+        }
+        func addresses(_ status: StatusDocument) -> Set<String> {
+            Set([status.peer.address] + status.peers.map(\.address))
+        }
+        let same = seen.filter { $0.peer.region == status.peer.region }
+        let belongs =
+            same.isEmpty
+            ? seen.contains { ($0.regions ?? []).contains { $0.name == status.peer.region } }
+                && (status.regions ?? []).contains { other in seen.contains { $0.peer.region == other.name } }
+            : same.contains { !addresses($0).isDisjoint(with: addresses(status)) }
+        guard belongs else {
+            throw ConnectFailure(
+                message: "\(place) is peer \(status.peer.id) of another group, which is called "
+                    + "\(printable(status.peer.region, limit: 64)); \(advice)", name: "another_group", exitCode: 64)
         }
     }
 
@@ -170,7 +209,7 @@ extension Session {
     }
 
     func refuse(_ failure: ConnectFailure, _ gate: Gate) -> Int32 {
-        Invocation.$current.withValue(invocation(gate, nil)) {
+        Invocation.$current.withValue(invocation(gate)) {
             mistake(failure.message, name: failure.name, exitCode: failure.exitCode)
         }
     }
@@ -178,7 +217,7 @@ extension Session {
     /// One look, where no watcher has had one.
     private func learnIfNothingIsKnown() {
         guard state.withLockedValue({ !$0.isLearnt }),
-            let found = try? inspector(source, options.timeout, options.credentials, options.environment)
+            let found = try? inspector(source, Watcher.timeout, options.credentials, options.environment)
                 .inspectAndWait()
         else { return }
         take(Watcher.Look(view: ClusterView(found), happenings: [], at: .now))
@@ -263,9 +302,10 @@ extension Session {
                 carryOut = { self.carryOut(own, rest, gate, ask) }
             } else {
                 switch prepare(command, rest) {
-                case .text(let text): return print(text)
+                case .text(let text): return show(name, text)
                 case .mistake(let text, let code): return mistake(text, exitCode: code)
                 case .ready(let prepared):
+                    guard prepared.canBeWatched else { return mistake("\(name) is not for watching") }
                     guard Self.isLooking(prepared.caution) else {
                         return mistake("watch takes a command that changes nothing; \(name) changes something")
                     }
@@ -311,6 +351,8 @@ extension Session {
 
     private func follow(_ gate: any Outlet & Stoppable) -> Int32 {
         let inspector: Inspector
+        state.withLockedValue { $0.isFollowing = true }
+        defer { state.withLockedValue { $0.isFollowing = false } }
         do throws(CredentialsError) {
             inspector = try self.inspector(source, Watcher.timeout, options.credentials, options.environment)
         } catch {
@@ -354,8 +396,13 @@ extension Session {
 
     private static var usualMinutes: Int { OwnCommand.usualMinutes }
 
+    private func printSetting(_ name: String, _ value: String) -> Int32 {
+        guard Invocation.current.usualFormat == .json else { return print(value + "\n") }
+        return print(Tree.map([.init("schema_version", .integer(1)), .init(name, .string(value))]).json() + "\n")
+    }
+
     private func setOutput(_ word: String?) -> Int32 {
-        guard let word else { return print(Invocation.current.usualFormat.rawValue + "\n") }
+        guard let word else { return printSetting("output", Invocation.current.usualFormat.rawValue) }
         let found = OutputFormat.allCases.filter { $0.rawValue.hasPrefix(word) }
         guard let format = found.first(where: { $0.rawValue == word }) ?? (found.count == 1 ? found.first : nil) else {
             return mistake("output takes \(OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))")
@@ -368,7 +415,7 @@ extension Session {
         switch word {
         case "on": state.withLockedValue { $0.isTiming = true }
         case "off": state.withLockedValue { $0.isTiming = false }
-        case nil: return print(state.withLockedValue { $0.isTiming } ? "on\n" : "off\n")
+        case nil: return printSetting("timing", state.withLockedValue { $0.isTiming } ? "on" : "off")
         case _?: return mistake("timing takes on or off")
         }
         return 0
@@ -390,7 +437,7 @@ extension Session {
             do throws(Grammar.Ambiguity) {
                 let command = try grammar.command(word)
                 if OwnCommand(rawValue: command.name) != nil { return show(command.name, command.help) }
-                guard case .text(let text) = table.prepare([command.name, "--help"], usualRegion: region) else {
+                guard case .text(let text) = table.prepare([command.name, "--help"], region: "") else {
                     return show(command.name, command.help)
                 }
                 return show(command.name, text)
@@ -417,10 +464,10 @@ extension Session {
                 + "\nA unique beginning is enough. ? shows what can come next, TAB completes.\n")
     }
 
-    private func show(_ name: String, _ text: String) -> Int32 {
+    func show(_ name: String, _ text: String) -> Int32 {
         guard Invocation.current.usualFormat == .json else { return print(text.hasSuffix("\n") ? text : text + "\n") }
         let document = Tree.map([
-            .init("schema_version", .integer(1)), .init("command", .string(name)), .init("help", .string(text)),
+            .init("schema_version", .integer(1)), .init("command", .string(name)), .init("text", .string(text)),
         ])
         return print(document.json() + "\n")
     }

@@ -37,10 +37,11 @@ public enum Script {
                 transcript?.note(.typed, line + "\n")
                 code = session.carryOut(line, gate, ask: nil)
             case .failure(let mistake):
-                code = Invocation.$current.withValue(session.invocation(gate, nil)) { session.mistake(mistake.message) }
+                code = Invocation.$current.withValue(session.invocation(gate)) { session.mistake(mistake.message) }
             }
             if first == 0 { first = code }
-            return (code == 0 || keepsGoing) && !session.state.withLockedValue { $0.isOver }
+            // ^C in a switch that this process carried out is meant for all that follows, too.
+            return (code == 0 || keepsGoing) && Interruptions.count == 0 && !session.state.withLockedValue { $0.isOver }
         }
         if let failure = session.begin(with: options.peer) { return session.refuse(failure, gate) }
         if let commands {

@@ -6,11 +6,6 @@ import NIOCore
 import NIOPosix
 import Operations
 
-/// A question to a person.
-struct Question: Sendable {
-    var text: String
-}
-
 enum Answer: Equatable, Sendable {
     case typed(String)
     /// Text that was pasted is no answer.
@@ -22,7 +17,7 @@ enum Answer: Equatable, Sendable {
 /// What an operator's session knows, and how it carries out a line. Lines are carried out one after the other, each on
 /// whatever thread its caller likes; what is known is brought up to date meanwhile.
 final class Session: Sendable {
-    typealias Ask = @Sendable (Question) -> Answer
+    typealias Ask = @Sendable (_ question: String) -> Answer
 
     struct State: Sendable {
         /// The peer that the prompt shows, and whose region is meant when none is named.
@@ -42,6 +37,8 @@ final class Session: Sendable {
         var inspectors: [(key: InspectorKey, inspector: Inspector)] = []
         var lines: LineFile
         var isOver = false
+        /// A command shows what happens.
+        var isFollowing = false
     }
 
     struct InspectorKey: Hashable {
@@ -117,8 +114,8 @@ final class Session: Sendable {
         return .known(known)
     }
 
-    /// What is meant when no region is named; empty while that is not known.
-    var region: String { state.withLockedValue { $0.connected.region ?? $0.view?.regions.first?.name ?? "" } }
+    /// What is meant when no region is named. Nil: nobody has told yet.
+    var region: String? { state.withLockedValue { $0.connected.region ?? $0.view?.regions.first?.name } }
 
     func inspector(
         _ source: PeerSource, _ timeout: Duration, _ choice: CredentialChoice, _ environment: [String: String]
@@ -250,17 +247,22 @@ final class Session: Sendable {
     /// the first that fails is the last.
     func carryOut(_ line: String, _ gate: any Outlet & Stoppable, ask: Ask?) -> Int32 {
         var code: Int32 = 0
-        for part in line.split(whereSeparator: \.isNewline) {
+        for part in Self.parts(of: line) {
             code = carryOut(one: part, gate, ask)
             if code != 0 || gate.isStopped || state.withLockedValue({ $0.isOver }) { break }
         }
         return code
     }
 
+    /// What was pasted may have several lines.
+    static func parts(of line: String) -> [Substring] {
+        line.split(whereSeparator: { $0 == "\n" || $0 == "\r\n" || $0 == "\r" })
+    }
+
     private func carryOut(one line: Substring, _ gate: any Outlet & Stoppable, _ ask: Ask?) -> Int32 {
         guard let first = line.first(where: { !$0.isWhitespace }), first != "#" else { return 0 }
         let start = ContinuousClock.now
-        let invocation = invocation(gate, ask)
+        let invocation = invocation(gate)
         let code = Invocation.$current.withValue(invocation) {
             do throws(Words.Unfinished) {
                 return carryOut(try Words.all(of: line), line, gate, ask)
@@ -268,7 +270,7 @@ final class Session: Sendable {
                 return mistake("\(error)")
             }
         }
-        keepEnabled()
+        if !gate.isStopped { keepEnabled() }
         if state.withLockedValue({ $0.isTiming }), !gate.isStopped { tellTime(.now - start, gate) }
         return code
     }
@@ -285,7 +287,7 @@ final class Session: Sendable {
         }
         if let own = OwnCommand(rawValue: command.name) { return carryOut(own, rest, gate, ask) }
         switch prepare(command, rest) {
-        case .text(let text): return print(text)
+        case .text(let text): return show(command.name, text)
         case .mistake(let text, let code): return mistake(text, exitCode: code)
         case .ready(let prepared): return carryOut(prepared, ask)
         }
@@ -295,8 +297,8 @@ final class Session: Sendable {
         // What options there are is read when a short form of one may be meant.
         if command.options.isEmpty, words.contains(where: { $0.hasPrefix("--") }) { learnGrammar() }
         do throws(Grammar.Ambiguity) {
-            let known = try grammar.command(command.name)
-            return table.prepare([command.name] + (try known.expanded(words)), usualRegion: region)
+            let all = [command.name] + (try grammar.command(command.name).expanded(words))
+            return table.prepare(all, region: Self.value(of: "--region", in: all) ?? region ?? "")
         } catch {
             return .mistake(error.words("option"), exitCode: 64)
         }
@@ -310,22 +312,61 @@ final class Session: Sendable {
         }
         // Without anybody to ask a session is a command line.
         guard isAttended, let ask else { return prepared.carryOut() }
-        switch prepared.caution {
-        case .none: return prepared.carryOut()
-        case .yes(let question):
-            guard confirm(question, ask) else { return notConfirmed() }
-            return prepared.carryOut()
-        case .typed(let prompts):
-            guard confirm(prompts, ask) else { return notConfirmed() }
-            return prepared.carryOut()
-        case .switch(let request): return carryOut(request, prepared.words, ask)
+        guard !prepared.words.contains(where: { Self.isOption($0, "--config") || Self.isOption($0, "--peer") }) else {
+            return mistake(
+                "--config and --peer are not for this here: the question would be about another group; connect to it first"
+            )
         }
+        if case .switch(let request) = prepared.caution { return carryOut(request, prepared.words, ask) }
+        return carryOut(about: prepared, ask)
+    }
+
+    /// The act gets the very region that the question names.
+    private func carryOut(about prepared: PreparedCommand, _ ask: Ask) -> Int32 {
+        var prepared = prepared
+        if Self.value(of: "--region", in: prepared.words) == nil {
+            guard let region, !region.isEmpty else {
+                return mistake(
+                    "the region is not known, since no peer has answered yet; give --region", name: "unknown_region")
+            }
+            guard case .ready(let named) = table.prepare(prepared.words + ["--region", region], region: region) else {
+                return mistake("\(prepared.words[0]) takes no region")
+            }
+            prepared = named
+        }
+        let isConfirmed =
+            switch prepared.caution {
+            case .yes(let question): confirm(question, ask)
+            case .typed(let prompts): confirm(prompts, ask)
+            case .none, .switch: false
+            }
+        guard isConfirmed else { return notConfirmed() }
+        // A question may stand open for long.
+        guard isEnabled else { return notEnabledAnyMore() }
+        return prepared.carryOut()
+    }
+
+    func notEnabledAnyMore() -> Int32 {
+        mistake(
+            "nothing was done: read-only again, since the answer came late; enable first", name: "read_only",
+            exitCode: 3)
+    }
+
+    private static func isOption(_ word: String, _ name: String) -> Bool { word == name || word.hasPrefix(name + "=") }
+
+    static func value(of option: String, in words: [String]) -> String? {
+        var value: String?
+        for (place, word) in words.enumerated() {
+            if word.hasPrefix(option + "=") { value = String(word.dropFirst(option.count + 1)) }
+            if word == option, place + 1 < words.count { value = words[place + 1] }
+        }
+        return value
     }
 
     // MARK: - Questions
 
     func confirm(_ question: String, _ ask: Ask) -> Bool {
-        switch ask(Question(text: question + " [y/N] ")) {
+        switch ask(question + " [y/N] ") {
         case .typed(let answer): ["y", "yes"].contains(answer.lowercased())
         case .pasted: pastedAnswer()
         case .none: false
@@ -334,8 +375,8 @@ final class Session: Sendable {
 
     func confirm(_ prompts: [FailoverPrompt], _ ask: Ask) -> Bool {
         prompts.allSatisfy { prompt in
-            switch ask(Question(text: prompt.question)) {
-            case .typed(let answer): answer == prompt.expected
+            switch ask(prompt.question) {
+            case .typed(let answer): !answer.isEmpty && answer == prompt.expected
             case .pasted: pastedAnswer()
             case .none: false
             }
@@ -383,25 +424,20 @@ final class Session: Sendable {
         UTCInstant(unixMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     }
 
-    func invocation(_ gate: any Outlet & Stoppable, _ ask: Ask?) -> Invocation {
+    func invocation(_ gate: any Outlet & Stoppable) -> Invocation {
         let format = state.withLockedValue { $0.format }
         let environment = options.environment
         let terminal = isAttended ? Terminal.of(1, environment: environment) : Terminal(kind: .none)
         let errorTerminal = isAttended ? Terminal.of(2, environment: environment) : Terminal(kind: .none)
-        let askText = ask.map { ask -> @Sendable (String) -> String? in
-            { question in
-                guard case .typed(let answer) = ask(Question(text: question)) else { return nil }
-                return answer
-            }
-        }
         let makeInspector: Invocation.MakeInspector = {
             (source, timeout, choice, environment) throws(CredentialsError) in
             try self.inspector(source, timeout, choice, environment)
         }
         return Invocation(
             environment: environment, terminal: terminal, errorTerminal: errorTerminal,
-            jsonLayout: format == .json ? .oneLine : .lines, usualFormat: format, usualSource: source, outlet: gate,
-            ask: askText, isStopped: { gate.isStopped }, inspector: makeInspector)
+            jsonLayout: format == .json ? .oneLine : .lines, usualFormat: format,
+            usualTimeout: options.timeout, usualSource: source, outlet: gate,
+            ask: nil, isStopped: { gate.isStopped }, inspector: makeInspector)
     }
 }
 

@@ -21,19 +21,40 @@ extension Session {
             }
             let region = request.region ?? ""
             // The plan, and whether it would begin, by the same code.
-            guard case .ready(let rehearsal) = table.prepare(words + ["--dry-run"], usualRegion: self.region) else {
+            guard case .ready(let rehearsal) = table.prepare(words + ["--dry-run"], region: region) else {
                 return mistake("this cannot be rehearsed")
             }
             let code = rehearsal.carryOut()
             if code != 0 || Invocation.current.isStopped || isActive(region) { return code }
             guard confirm(request.prompts(to: region), ask) else { return notConfirmed() }
             words += ["--confirm", region]
-        case .resume:
-            guard confirm("Go on with the switch that is open?", ask) else { return notConfirmed() }
-        case .rollBack:
-            guard confirm("Undo the switch that is open?", ask) else { return notConfirmed() }
+        case .resume, .rollBack:
+            switch openSwitch(request) {
+            case .failure(let refusal): return mistake(refusal.message, name: "no_such_switch", exitCode: 3)
+            case .success(let open):
+                let verb = request.purpose == .resume ? "Go on with" : "Undo"
+                guard confirm("\(verb) \(open.words)?", ask) else { return notConfirmed() }
+            }
         }
+        guard isEnabled else { return notEnabledAnyMore() }
         return begin(words)
+    }
+
+    private struct Refusal: Error { var message: String }
+
+    /// The one that is meant; there must be no doubt which.
+    private func openSwitch(_ request: FailoverRequest) -> Result<SwitchDocument, Refusal> {
+        guard let inspector = try? inspector(source, options.timeout, options.credentials, options.environment) else {
+            return .failure(Refusal(message: "nothing was done: the credentials cannot be read"))
+        }
+        var open: [SwitchDocument] = []
+        for found in ClusterView(inspector.inspectAndWait()).regions.compactMap(\.openSwitch)
+        where request.region == nil || found.to == request.region {
+            if !open.contains(where: { $0.id == found.id }) { open.append(found) }
+        }
+        guard let only = open.first else { return .failure(Refusal(message: "nothing was done: no switch is open")) }
+        return open.count == 1
+            ? .success(only) : .failure(Refusal(message: "nothing was done: several switches are open; give --region"))
     }
 
     /// Then nothing is to be done, as has been said.
@@ -53,14 +74,23 @@ extension Session {
         let stamp = Self.now().description.filter { $0.isNumber || $0 == "T" }
         var random = SystemRandomNumberGenerator()
         let path = "\(folder)/\(stamp)-\(String(random.next() as UInt32, radix: 36)).jsonl"
-        let isNamed = words.contains {
-            $0 == "--config" || $0 == "--peer" || $0.hasPrefix("--config=") || $0.hasPrefix("--peer=")
+        // The plan was shown for these peers, so the switch is for these and no others.
+        let peers = path + ".peers"
+        do throws(NewFile.Failure) {
+            let text = state.withLockedValue { $0.known }.document.json(.oneLine)
+            try NewFile.write(peers) { write throws(NewFile.Failure) in try write(ArraySlice(text.utf8)) }
+        } catch {
+            return mistake("nothing was done: \(error)", name: "cannot_write", exitCode: 74)
         }
-        let all = words + (isNamed ? [] : options.sourceWords) + ["--record", path]
+        let timeout = "\(Int(options.timeout / .milliseconds(1)))ms"
+        let all =
+            words + (Self.value(of: "--timeout", in: words) == nil ? ["--timeout", timeout] : [])
+            + options.credentialWords + ["--record", path, "--known", peers]
         let child: pid_t
         do throws(SwitchProcess.Failure) {
             child = try SwitchProcess.start(all, environment: options.environment)
         } catch {
+            unlink(peers)
             return mistake("nothing was done: \(error)", name: "cannot_start", exitCode: 1)
         }
         defer { SwitchProcess.reap(child) }
@@ -69,6 +99,7 @@ extension Session {
         let deadline = clock.now + .seconds(10)
         while access(path, R_OK) != 0 {
             if clock.now > deadline || SwitchProcess.hasEnded(child) {
+                unlink(peers)
                 return mistake(
                     "the process that was to carry it out ended at once; prodha status shows how things are",
                     name: "cannot_start", exitCode: 5)
@@ -94,7 +125,7 @@ extension Session {
             let isAlive = process.map { !SwitchProcess.hasEnded($0) } ?? reader.isAlive
             for line in reader.next() {
                 switch line {
-                case .says(let text): Invocation.current.outlet.tell(printable(text, limit: 2000) + "\n")
+                case .says(let text): note(text)
                 case .ended(let document, let words, let code): return show(document, words, code)
                 }
             }
@@ -112,9 +143,17 @@ extension Session {
         switch Invocation.current.usualFormat {
         case .json: _ = print(document + "\n")
         case .table, .yaml, .tsv:
-            if code == 0 { _ = print(words + "\n") } else { Invocation.current.outlet.tell("prodha: \(words)\n") }
+            if code == 0 { _ = print(words + "\n") } else { _ = mistake(words, exitCode: code) }
         }
         return code
+    }
+
+    /// Progress, as a document where JSON is asked for.
+    private func note(_ text: String) {
+        let clean = printable(text, limit: 2000)
+        let document = Tree.map([.init("schema_version", .integer(1)), .init("note", .string(clean))])
+        let isJSON = Invocation.current.usualFormat == .json
+        Invocation.current.outlet.tell(isJSON ? document.json(.oneLine) + "\n" : clean + "\n")
     }
 
     private func stoppedLooking() -> Int32 {
@@ -151,8 +190,7 @@ extension Session {
 
     /// A switch that somebody else carries out, as the regions' logs have it.
     private func follow(_ open: SwitchDocument, _ inspector: Inspector, _ gate: any Outlet & Stoppable) -> Int32 {
-        let outlet = Invocation.current.outlet
-        outlet.tell("\(open.words) is open; as the logs have it:\n")
+        note("\(open.words) is open; as the logs have it:")
         let clock = ContinuousClock()
         var said = ""
         while !gate.isStopped {
@@ -163,7 +201,7 @@ extension Session {
                 return "\(region.label) "
                     + (region.isActive == nil ? "tells nothing" : "is \(region.standingWords)\(epoch)")
             }.joined(separator: ", ")
-            if states != said { outlet.tell(states + "\n") }
+            if states != said { note(states) }
             said = states
             let isOpen = view.regions.contains { $0.openSwitch?.id == open.id }
             if !isOpen, view.regions.contains(where: { $0.up > 0 }) { return ended(open, inspector) }
@@ -176,9 +214,9 @@ extension Session {
         let entries = ActRunner(inspector).histories(region: nil).flatMap(\.entries)
         let own = entries.filter { $0.event == .failover && $0.act?.operation.hasPrefix(open.id) == true }
         guard let last = own.last(where: { $0.result != .open }) else {
-            return print("\(open.words) has ended; history shows how\n")
+            return show("attach", "\(open.words) has ended; history shows how")
         }
-        return print("\(open.words) has ended: \(last.resultWords)\n")
+        return show("attach", "\(open.words) has ended: \(last.resultWords)")
     }
 }
 

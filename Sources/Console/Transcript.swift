@@ -71,6 +71,11 @@ final class Transcript: Sendable {
         }
     }
 
+    /// What has no newline is a line, too.
+    func end() {
+        for sort in state.withLockedValue({ $0.open.filter { !$0.value.isEmpty }.map(\.key) }) { note(sort, "\n") }
+    }
+
     private func line(_ sort: Sort, _ text: some StringProtocol) -> String {
         let now = UTCInstant(unixMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
         var clean = String(text)

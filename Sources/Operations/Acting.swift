@@ -455,7 +455,7 @@ public final class ActRunner: Sendable {
                 }
             }
             Pause.until(clock.now + .milliseconds(Self.pauseMS), clock)
-        } while clock.now < deadline
+        } while clock.now < deadline && !Invocation.current.isStopped
         return Gap()
     }
 

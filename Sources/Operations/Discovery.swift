@@ -15,6 +15,7 @@
 
 import API
 import Configuration
+import FoundationEssentials
 
 /// A peer to be asked.
 public struct PeerTarget: Hashable, Sendable {
@@ -99,6 +100,67 @@ extension PeerDirectory {
             region.peers.map { PeerTarget(region: region.name, id: $0.id, api: $0.api, origin: .file) }
         }
         return own + others
+    }
+}
+
+extension KnownPeers {
+    /// What another process reads, to ask the same peers.
+    public var document: Tree {
+        let list = targets.map { target -> Tree in
+            .map([
+                .init("region", Tree(target.region)), .init("id", Tree(target.id)),
+                .init("api", Tree(target.api?.description)), .init("is_named", .bool(target.isNamed)),
+            ])
+        }
+        let quorums = quorum.sorted { $0.key < $1.key }.map { Tree.Field($0.key, Tree($0.value)) }
+        return .map([
+            .init("targets", .list(list)), .init("quorum", .map(quorums)), .init("authority_file", Tree(authorityFile)),
+        ])
+    }
+
+    private struct Raw: Decodable {
+        struct Target: Decodable {
+            var region: String?
+            var id: Int?
+            var api: String?
+            var isNamed: Bool
+
+            private enum CodingKeys: String, CodingKey {
+                case region, id, api
+                case isNamed = "is_named"
+            }
+        }
+
+        var targets: [Target]
+        var quorum: [String: Int]
+        var authorityFile: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case targets, quorum
+            case authorityFile = "authority_file"
+        }
+    }
+
+    /// Nil: that is none.
+    public init?(json bytes: some Sequence<UInt8>) {
+        guard let raw = try? JSONDecoder().decode(Raw.self, from: Data(bytes)) else { return nil }
+        targets = raw.targets.map { target in
+            let api = target.api.flatMap { try? TargetChoice(peer: $0).source(environment: [:]).targets.first?.api }
+            let origin: PeerTarget.Origin = target.isNamed ? .given : api == nil ? .hearsay : .derived
+            return PeerTarget(region: target.region, id: target.id, api: api, origin: origin)
+        }
+        quorum = raw.quorum
+        authorityFile = raw.authorityFile
+    }
+}
+
+extension PeerTarget {
+    /// An operator named its API, by file or flag; such a one is shown the token.
+    var isNamed: Bool {
+        switch origin {
+        case .file, .given: true
+        case .derived, .hearsay: false
+        }
     }
 }
 

@@ -37,6 +37,8 @@ public final class Invocation: Sendable {
     public let jsonLayout: Tree.JSONLayout
     /// Of results, where the command line does not say.
     public let usualFormat: OutputFormat
+    /// How long each peer may take, where the command line does not say.
+    public let usualTimeout: Duration
     /// Whether signals are this command's own, and end the process.
     public let ownsProcess: Bool
     /// Whom to ask where the command line does not say.
@@ -52,7 +54,8 @@ public final class Invocation: Sendable {
     ///   - inspector: asks peers; sessions keep one.
     public init(
         environment: [String: String], terminal: Terminal, errorTerminal: Terminal,
-        jsonLayout: Tree.JSONLayout, usualFormat: OutputFormat, usualSource: PeerSource?, outlet: any Outlet,
+        jsonLayout: Tree.JSONLayout, usualFormat: OutputFormat, usualTimeout: Duration, usualSource: PeerSource?,
+        outlet: any Outlet,
         ask: (@Sendable (String) -> String?)?, isStopped: @escaping @Sendable () -> Bool,
         inspector: @escaping MakeInspector
     ) {
@@ -61,6 +64,7 @@ public final class Invocation: Sendable {
         self.errorTerminal = errorTerminal
         self.jsonLayout = jsonLayout
         self.usualFormat = usualFormat
+        self.usualTimeout = usualTimeout
         ownsProcess = false
         self.usualSource = usualSource
         self.outlet = outlet
@@ -76,6 +80,7 @@ public final class Invocation: Sendable {
         errorTerminal = .of(STDERR_FILENO, environment: environment)
         jsonLayout = .lines
         usualFormat = .table
+        usualTimeout = .seconds(2)
         ownsProcess = true
         usualSource = nil
         outlet = StandardOutlet()
@@ -94,7 +99,8 @@ public final class Invocation: Sendable {
     public func writing(to outlet: any Outlet) -> Invocation {
         Invocation(
             environment: environment, terminal: terminal, errorTerminal: errorTerminal, jsonLayout: jsonLayout,
-            usualFormat: usualFormat, usualSource: usualSource, outlet: outlet, ask: ask, isStopped: stop,
+            usualFormat: usualFormat, usualTimeout: usualTimeout, usualSource: usualSource, outlet: outlet, ask: ask,
+            isStopped: stop,
             inspector: makeInspector)
     }
 

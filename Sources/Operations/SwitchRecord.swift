@@ -30,11 +30,20 @@ public enum SwitchRecord {
     public final class Writer: Sendable {
         private let descriptor: Int32
 
-        public init(_ path: String) throws(Failure) {
-            descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-            guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        public init(_ path: String) throws(Failure) { descriptor = try Self.lockedFile(path) }
+
+        private static func lockedFile(_ path: String) throws(Failure) -> Int32 {
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else {
                 throw Failure(description: "cannot write \(path): \(String(cString: strerror(errno)))")
             }
+            // Somebody may just be looking whether it is alive.
+            for _ in 0..<100 {
+                if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return descriptor }
+                usleep(2000)
+            }
+            close(descriptor)
+            throw Failure(description: "\(path) is another switch's")
         }
 
         deinit { close(descriptor) }

@@ -93,11 +93,24 @@ public enum StandardOutput {
         }
     }
 
-    public static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) throws(Closed) {
+    /// How much is written at once while somebody may end it: a terminal takes it, or is not ready at all.
+    private static let chunk = 512
+    private static let sliceMS: Int32 = 50
+
+    /// - Parameter goesOn: nil: until all is written. Else it ends, as if the reader had gone, soon after this says no.
+    public static func write(
+        _ text: String, to descriptor: Int32 = STDOUT_FILENO, while goesOn: (() -> Bool)? = nil
+    ) throws(Closed) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
+            if let goesOn {
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                while goesOn(), poll(&waiting, 1, sliceMS) == 0 {}
+                guard goesOn() else { throw Closed(number: EPIPE) }
+            }
             let (count, number) = rest.withUnsafeBytes { bytes in
-                let count = unistdWrite(descriptor, bytes.baseAddress, bytes.count)
+                let size = goesOn == nil ? bytes.count : min(chunk, bytes.count)
+                let count = unistdWrite(descriptor, bytes.baseAddress, size)
                 return (count, errno)
             }
             if count >= 0 {
@@ -149,8 +162,14 @@ public enum Interruptions {
 
     /// From now on. A reader of our output that goes away does not end the command either.
     public static func catchThem() {
+        counter = 0
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, take) }
         signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Each ends the process again.
+    public static func release() {
+        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
     }
 
     private static let take: @convention(c) (Int32) -> Void = { _ in Interruptions.counter += 1 }

@@ -66,7 +66,7 @@ struct ConsoleCommand: ParsableCommand {
         // The session's commands are told by what they have in common with this one.
         let inner = target.noColor ? environment.merging(["NO_COLOR": "1"]) { $1 } : environment
         let options = SessionOptions(
-            environment: inner, source: source, credentials: choice, sourceWords: found.words,
+            environment: inner, source: source, credentials: choice, credentialWords: target.credentials.words,
             peer: isLost ? nil : to, timeout: target.timeout.duration, format: target.output,
             isColoured: style == .coloured, secrets: credentials.secrets, transcript: transcript,
             version: Version.current)
@@ -79,11 +79,10 @@ struct ConsoleCommand: ParsableCommand {
     }
 }
 
-extension TargetOptions {
-    /// What another process is given so that it finds the same peers. What the environment says it has anyway.
+extension CredentialOptions {
+    /// What another process is given so that it shows the same. What the environment says it has anyway.
     fileprivate var words: [String] {
         func pair(_ name: String, _ value: String?) -> [String] { value.map { [name, $0] } ?? [] }
-        return pair("--config", config) + pair("--peer", peer) + pair("--cacert", credentials.cacert)
-            + pair("--cert", credentials.cert) + pair("--key", credentials.key)
+        return pair("--cacert", cacert) + pair("--cert", cert) + pair("--key", key)
     }
 }

@@ -6,53 +6,55 @@ import Operations
 
 /// A command that a session can carry out.
 protocol SessionCommand: ParsableCommand {
-    /// What a session asks before.
-    /// - Parameter usualRegion: the region that is meant when none is named.
-    func caution(usualRegion: String) -> Caution
+    /// What a session asks before, about this region.
+    func caution(region: String) -> Caution
+    /// It looks, ends, and leaves nothing behind.
+    static var canBeWatched: Bool { get }
 }
 
 extension SessionCommand {
-    func caution(usualRegion _: String) -> Caution { .none }
+    func caution(region _: String) -> Caution { .none }
+    static var canBeWatched: Bool { true }
 }
 
 extension StatusCommand: SessionCommand {}
 extension LogCommand: SessionCommand {}
 extension HistoryCommand: SessionCommand {}
 extension ValidateCommand: SessionCommand {}
-extension BundleCommand: SessionCommand {}
+
+extension BundleCommand: SessionCommand {
+    static var canBeWatched: Bool { false }
+}
 
 extension PauseCommand: SessionCommand {
-    func caution(usualRegion: String) -> Caution {
-        .yes(question: "Pause \(options.region ?? usualRegion)? It produces nothing until it is resumed.")
+    func caution(region: String) -> Caution {
+        .yes(question: "Pause \(region)? It produces nothing until it is resumed.")
     }
 }
 
 extension ResumeCommand: SessionCommand {
-    func caution(usualRegion: String) -> Caution {
-        .yes(question: "Resume \(options.region ?? usualRegion)? It produces again if it is active.")
-    }
+    func caution(region: String) -> Caution { .yes(question: "Resume \(region)? It produces again if it is active.") }
 }
 
 extension TransferCommand: SessionCommand {
-    func caution(usualRegion: String) -> Caution {
-        let to = to.map { "peer \($0)" } ?? "the peer that is closest behind"
-        return .yes(question: "Hand the leadership of \(options.region ?? usualRegion) over to \(to)?")
+    func caution(region: String) -> Caution {
+        let to = to.map { "peer \(shown($0))" } ?? "the peer that is closest behind"
+        return .yes(question: "Hand the leadership of \(region) over to \(to)?")
     }
 }
 
 extension MaintenanceCommand: SessionCommand {
-    func caution(usualRegion: String) -> Caution {
-        let region = options.region ?? usualRegion
-        return .yes(
+    func caution(region: String) -> Caution {
+        .yes(
             question: state == .on
-                ? "Keep peer \(peer) of \(region) from leading?" : "Let peer \(peer) of \(region) lead again?")
+                ? "Keep peer \(shown(peer)) of \(region) from leading?"
+                : "Let peer \(shown(peer)) of \(region) lead again?")
     }
 }
 
 extension ConfirmCommand: SessionCommand {
-    func caution(usualRegion: String) -> Caution {
-        let region = options.region ?? usualRegion
-        return .typed([
+    func caution(region: String) -> Caution {
+        .typed([
             FailoverPrompt(
                 question:
                     "If another region produces, the chain forks. Type the name of the region (\(region)) to give "
@@ -62,7 +64,12 @@ extension ConfirmCommand: SessionCommand {
 }
 
 extension FailoverCommand: SessionCommand {
-    func caution(usualRegion _: String) -> Caution { .switch(request) }
+    func caution(region _: String) -> Caution { .switch(request) }
+}
+
+/// A word that somebody typed, on the way to a terminal.
+private func shown(_ word: String) -> String {
+    String(word.unicodeScalars.prefix(80).map { $0.properties.generalCategory == .control ? "?" : Character($0) })
 }
 
 /// The command line's commands, for a session.
@@ -76,7 +83,7 @@ struct ConsoleCommands: CommandTable {
         }
     }
 
-    func prepare(_ words: [String], usualRegion: String) -> Preparation {
+    func prepare(_ words: [String], region: String) -> Preparation {
         do {
             var parsed = try Prodha.parseAsRoot(words)
             guard let command = parsed as? any SessionCommand else {
@@ -86,7 +93,10 @@ struct ConsoleCommands: CommandTable {
                 return .mistake("\(words.first ?? "") is not for a session", exitCode: ExitCode.usage.rawValue)
             }
             return .ready(
-                PreparedCommand(words: words, caution: command.caution(usualRegion: usualRegion)) {
+                PreparedCommand(
+                    words: words, caution: command.caution(region: shown(region)),
+                    canBeWatched: type(of: command).canBeWatched
+                ) {
                     Self.carryOut(command)
                 })
         } catch {

@@ -1,5 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import ArgumentParser
+import FoundationEssentials
+import Glibc
 import Operations
 
 struct FailoverCommand: ParsableCommand {
@@ -64,8 +66,12 @@ struct FailoverCommand: ParsableCommand {
         if let mistake = request.mistake { throw ValidationError(mistake) }
     }
 
+    /// For a session: where the record goes, and whom to ask.
     @Option(name: .long, help: .hidden)
     var record: String?
+
+    @Option(name: .long, help: .hidden)
+    var known: String?
 
     var request: FailoverRequest {
         FailoverRequest(
@@ -85,7 +91,7 @@ struct FailoverCommand: ParsableCommand {
         // Whoever looks on has seen the plan.
         var hasBegun = false
         let runner = FailoverRunner(
-            try target.inspector(environment: environment), who: ActOptions.whoami(environment), reason: reason,
+            try inspector(environment), who: ActOptions.whoami(environment), reason: reason,
             interruptions: { Interruptions.count },
             tell: { text in
                 if hasBegun { recorder?.says(text) }
@@ -97,6 +103,7 @@ struct FailoverCommand: ParsableCommand {
                 Interruptions.catchThem()
             })
         let outcome = runner.run(request)
+        Interruptions.release()
         recorder?.ended(outcome)
         try target.print(report.text(outcome))
         if outcome.kind.exitCode != 0, target.output == .table {
@@ -105,11 +112,33 @@ struct FailoverCommand: ParsableCommand {
         throw ExitCode(outcome.kind.exitCode)
     }
 
+    private func inspector(_ environment: [String: String]) throws -> Inspector {
+        guard let known else { return try target.inspector(environment: environment) }
+        guard let bytes = try? Data(contentsOf: URL(filePath: known)), let peers = KnownPeers(json: bytes) else {
+            throw target.failure("cannot_read", "\(known) cannot be read", ExitCode.usage.rawValue)
+        }
+        // It was for this alone.
+        unlink(known)
+        do throws(CredentialsError) {
+            return try Invocation.current.inspector(
+                .known(peers), timeout: target.timeout.duration, target.credentials.choice)
+        } catch {
+            throw target.failure("credentials", "\(error)", ExitCode.badConfiguration.rawValue)
+        }
+    }
+
     /// For whoever began it and looks on.
     private func recorder() throws -> SwitchRecord.Writer? {
         guard let record else { return nil }
         do throws(SwitchRecord.Failure) {
-            return try SwitchRecord.Writer(record)
+            let writer = try SwitchRecord.Writer(record)
+            let what =
+                force
+                ? "forced switch" : drill ? "drill" : resume ? "resumption" : rollback ? "rollback" : "planned switch"
+            writer.says(
+                "\(what)\(region.map { " to \($0)" } ?? ""), begun by \(ActOptions.whoami(Invocation.current.environment))"
+            )
+            return writer
         } catch {
             throw target.failure("cannot_write", "\(error)", ExitCode.cannotWrite.rawValue)
         }

@@ -21,7 +21,7 @@ struct TargetOptions: ParsableArguments {
 
     @Option(
         name: .long, help: ArgumentHelp("How long each peer may take: 2, 2s or 500ms, up to 300s.", valueName: "time"))
-    var timeout = Timeout(milliseconds: 2000)
+    var timeout = Timeout(Invocation.current.usualTimeout)
 
     @Option(
         name: .shortAndLong,
@@ -95,7 +95,10 @@ struct Timeout: ExpressibleByArgument {
 
     let milliseconds: Int
 
-    init(milliseconds: Int) { self.milliseconds = milliseconds }
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
+    }
 
     init?(argument: String) {
         let isMilliseconds = argument.hasSuffix("ms")

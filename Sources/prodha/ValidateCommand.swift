@@ -33,7 +33,7 @@ struct ValidateCommand: ParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp("With --live, how long each peer may take: 2, 2s or 500ms, up to 300s.", valueName: "time"))
-    var timeout = Timeout(milliseconds: 2000)
+    var timeout = Timeout(Invocation.current.usualTimeout)
 
     @OptionGroup var credentials: CredentialOptions
 

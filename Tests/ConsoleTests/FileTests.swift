@@ -16,7 +16,10 @@ private func folder() throws -> String {
         let folder = try folder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var file = LineFile(folder: folder)
-        for line in ["status", "peers", "status", "log -n 5"] { file.add(line) }
+        for line in ["status", "peers", "status", "log -n 5"] {
+            file.add(line)
+            try LineFile.add(line, to: folder + "/lines")
+        }
         #expect(file.lines == ["peers", "status", "log -n 5"])
         #expect(LineFile(folder: folder).lines == ["peers", "status", "log -n 5"])
         let mode = try FileManager.default.attributesOfItem(atPath: folder + "/lines")[.posixPermissions] as? Int
@@ -27,11 +30,7 @@ private func folder() throws -> String {
     @Test func twoSessionsKeepEachOthersLines() throws {
         let folder = try folder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        var one = LineFile(folder: folder)
-        var other = LineFile(folder: folder)
-        one.add("status")
-        other.add("peers")
-        one.add("log")
+        for line in ["status", "peers", "log"] { try LineFile.add(line, to: folder + "/lines") }
         #expect(Set(LineFile(folder: folder).lines) == ["status", "peers", "log"])
     }
 
@@ -44,6 +43,7 @@ private func folder() throws -> String {
         #expect(file.lines.count == LineFile.most)
         #expect(file.lines.last == "log --from \(LineFile.most + 499)")
         file.add("status")
+        try LineFile.add("status", to: folder + "/lines")
         let kept = try String(contentsOfFile: folder + "/lines", encoding: .utf8).split(separator: "\n")
         #expect(kept.count == LineFile.most && kept.last == "status" && file.lines == kept.map(String.init))
     }
@@ -52,12 +52,32 @@ private func folder() throws -> String {
         var file = LineFile(folder: "/proc/nowhere")
         file.add("status")
         #expect(file.lines == ["status"])
-        #expect(file.trouble?.contains("/proc/nowhere") == true)
+        #expect(throws: LineFile.Failure.self) { try LineFile.add("status", to: "/proc/nowhere/lines") }
         #expect(LineFile(folder: nil).trouble != nil)
+    }
+
+    @Test func aFileThatIsNotOursStaysAsItIs() throws {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(atPath: folder + "/lines", withIntermediateDirectories: false)
+        #expect(LineFile(folder: folder).trouble?.contains("no file of lines") == true)
+        #expect(throws: LineFile.Failure.self) { try LineFile.add("status", to: folder + "/lines") }
+    }
+
+    @Test func aLockThatIsHeldIsNotPassedBy() throws {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try LineFile.add("status", to: folder + "/lines")
+        let lock = open(folder + "/lines.lock", O_WRONLY)
+        defer { close(lock) }
+        try #require(flock(lock, LOCK_EX) == 0)
+        #expect(throws: LineFile.Failure.self) { try LineFile.add("peers", to: folder + "/lines") }
+        #expect(LineFile(folder: folder).lines == ["status"])
     }
 
     @Test func whatIsPrivateIsNotKept() {
         #expect(LineFile.isKept("status", isCommand: true, secrets: ["s3cret-token"]))
+        #expect(!LineFile.isKept("status " + String(repeating: "x", count: 5000), isCommand: true, secrets: []))
         #expect(!LineFile.isKept(" status", isCommand: true, secrets: []))
         #expect(!LineFile.isKept("hunter2", isCommand: false, secrets: []))
         #expect(!LineFile.isKept("pause --reason s3cret-token", isCommand: true, secrets: ["s3cret-token"]))

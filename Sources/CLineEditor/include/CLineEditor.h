@@ -34,13 +34,13 @@ void le_print_above(const char *text);
 /// Drops the line that is edited, with ^C shown behind it.
 void le_drop_line(void);
 void le_resize(void);
-/// Around a suspension.
+/// Stops the process as ^Z does, and goes on when it is continued.
 void le_suspend(void);
-void le_resume(void);
 /// Remembers a line, the latest place alone.
 void le_remember(const char *line);
 
-/// From now on each of SIGINT, SIGWINCH, SIGTSTP, SIGTERM and SIGHUP writes its number, a byte, to the descriptor.
-void le_watch_signals(int descriptor);
+/// From now on each of SIGINT, SIGWINCH, SIGTSTP, SIGTERM, SIGHUP and SIGQUIT writes its number, a byte, to the descriptor;
+/// `source` is where it can be read.
+void le_watch_signals(int source, int descriptor);
 
 #endif
