@@ -25,6 +25,15 @@ extension Acceptance {
             return try await session.ended(command, from: row)
         }
 
+        /// A minute has to pass for the one, during which the others are tried.
+        @Test func questionsAreAskedAndEnableEndsByItself() async throws {
+            async let end: Void = enableEndsByItself()
+            try await whatCanBeUndoneIsAskedByYesOrNo()
+            try await onlyWhatIsTypedAtTheQuestionIsAnAnswer()
+            try await whatCannotBeUndoneTakesTheName()
+            try await end
+        }
+
         @Test func nothingIsChangedBeforeEnable() async throws {
             try await withEast { cluster, leader, chain in
                 let session = try await ConsoleSession.start(cluster)
@@ -56,7 +65,7 @@ extension Acceptance {
             }
         }
 
-        @Test func whatCanBeUndoneIsAskedByYesOrNo() async throws {
+        private func whatCanBeUndoneIsAskedByYesOrNo() async throws {
             try await withEast { cluster, leader, chain in
                 let follower = try #require(cluster.others(than: leader).first)
                 let session = try await ConsoleSession.start(cluster)
@@ -99,7 +108,7 @@ extension Acceptance {
         }
 
         /// Nor is what was typed before the question, nor what was pasted.
-        @Test func onlyWhatIsTypedAtTheQuestionIsAnAnswer() async throws {
+        private func onlyWhatIsTypedAtTheQuestionIsAnAnswer() async throws {
             try await withEast { cluster, leader, chain in
                 let session = try await ConsoleSession.start(cluster)
                 let terminal = session.terminal
@@ -141,7 +150,7 @@ extension Acceptance {
         }
 
         /// What cannot be undone takes the region's name.
-        @Test func whatCannotBeUndoneTakesTheName() async throws {
+        private func whatCannotBeUndoneTakesTheName() async throws {
             try await withEast { cluster, leader, chain in
                 let session = try await ConsoleSession.start(cluster)
                 try await session.run("enable")
@@ -161,7 +170,7 @@ extension Acceptance {
         }
 
         /// `enable 1` lasts for a minute without a command; each command begins it anew.
-        @Test func enableEndsByItself() async throws {
+        private func enableEndsByItself() async throws {
             try await withDeadEast { cluster in
                 let session = try await ConsoleSession.start(cluster, "--no-color")
                 try await session.run("enable 1")

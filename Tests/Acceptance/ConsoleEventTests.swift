@@ -61,7 +61,7 @@ extension Acceptance {
                 try await event(session, "east: peer \(next.id) leads now")
                 try await event(session, "\(leader.id).* does not answer")
                 try await leader.startAndServe()
-                try await event(session, "\(leader.id).* answers again")
+                try await event(session, "\(leader.id).* answers (again|now)")
                 try await session.prompt("at the same peer") { $0.peer == "east/\(follower.id)" }
             }
         }

@@ -46,7 +46,6 @@ extension Acceptance {
                             case 30: "history"
                             case 60, 90: "peers"
                             case let place where place % 10 == 2: "nonsense \(index)"
-                            case let place where place % 10 == 3: "enable"
                             default: "help timing"
                             }
                         }

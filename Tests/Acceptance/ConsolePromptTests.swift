@@ -114,7 +114,7 @@ extension Acceptance {
                 try await session.prompt { $0.role == "follower" && $0.age == nil }
                 follower.send(SIGSTOP)
                 var ages: [Int] = []
-                for _ in 0..<3 {
+                for _ in 0..<2 {
                     let older = try await session.prompt("it grows older than \(ages)") { prompt in
                         let age = Int(prompt.age?.dropFirst().dropLast() ?? "") ?? -1
                         return age > ages.last ?? 0

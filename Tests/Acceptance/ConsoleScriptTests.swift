@@ -62,6 +62,10 @@ extension Acceptance {
                     #expect(wrong.ending == .exit(code) && !wrong.errors.isEmpty, "\(line): \(wrong)")
                     #expect(!wrong.output.contains("Move leadership"), "it went on: \(wrong)")
                 }
+                for minutes in ["0", "121", "soon"] {
+                    let wrong = try await run(cluster, ["--idle-minutes", minutes] + commands("help"))
+                    #expect(wrong.ending == .exit(64) && !wrong.errors.isEmpty, "\(minutes): \(wrong)")
+                }
                 for line in ["run", "demo", "console", "bench"] {
                     let wrong = try await run(cluster, commands(line))
                     #expect(wrong.ending != .exit(0) && !wrong.errors.isEmpty, "\(line): \(wrong)")

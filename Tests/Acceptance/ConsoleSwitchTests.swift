@@ -169,6 +169,42 @@ extension Acceptance {
             }
         }
 
+        /// East stands still: a forced switch takes the region's name, and the words that say what it costs.
+        @Test func aForcedSwitchTakesTheWordsToo() async throws {
+            try await withRegions { regions in
+                try await regions.start()
+                try await regions.underLoad { load in
+                    let session = try await ConsoleSession.start(
+                        ["--config", regions.west.peers[0].configurationFile.path, "--timeout", "500ms"],
+                        in: regions.west.directory, rows: 50, columns: 200)
+                    try await session.prompt { $0.peer.hasPrefix("west/") && $0.state == "standby" }
+                    try await session.run("enable 30")
+                    for peer in regions.east.peers { peer.send(SIGSTOP) }
+                    let command = "failover --region west --force --accept-loss"
+                    for (name, words) in [("east", nil), ("west", "yes"), ("west", "west"), ("west", "accept loss")] {
+                        let row = try await session.run(command, asking: "west")
+                        try await session.terminal.type("\(name)\r")
+                        if let words {
+                            try await session.asks("accept loss")
+                            try await session.terminal.type("\(words)\r")
+                        }
+                        let said = try await session.ended(command, from: row, within: .seconds(60))
+                        let isBegun = words == "accept loss"
+                        #expect(said.contains { $0.contains("nothing was done") } != isBegun, "\(said)")
+                        #expect(try await standing(regions.west) == (isBegun ? "active" : "standby"))
+                    }
+                    try await load.advances(by: 2)
+                    for peer in regions.east.peers { peer.send(SIGCONT) }
+                    try await eventually("east gives way") {
+                        for peer in regions.east.peers
+                        where try await peer.status()["production.state"]?.string != "standby" { return false }
+                        return true
+                    }
+                    try await load.advances(by: 2)
+                }
+            }
+        }
+
         /// One that was begun on another machine is followed as the logs have it.
         @Test func aSwitchOfAnotherMachineIsFollowed() async throws {
             try await withRegions { regions in
@@ -209,7 +245,7 @@ extension Acceptance {
                         ConsoleSession.edited(screen) == nil
                             && screen.lines(from: row).contains { ConsolePrompt($0.text)?.typed == "attach" }
                     }
-                    let end: JSON = ["id": "failover-elsewhere", "result": "failed", "words": "bob gave up"]
+                    let end: JSON = ["id": "failover-elsewhere", "result": "rolled_back", "words": "bob gave up"]
                     for cluster in [regions.west, regions.east] {
                         let answer = try await cluster.leader().post("/v1/prodha/region/switch/end", end)
                         try #require(answer.status == 200, "\(answer)")

@@ -134,18 +134,19 @@ extension Acceptance {
                 try await terminal.shows("the line found is edited") { screen in
                     ConsoleSession.edited(screen)?.prompt.typed == "help timing"
                 }
-                try await terminal.press(.eraseLine, .up)
-                try await terminal.shows("an earlier line") { screen in
-                    ConsoleSession.edited(screen)?.prompt.typed.hasPrefix("help ") == true
+                let row = terminal.screen.cursorRow
+                try await terminal.press(.enter)
+                try await terminal.shows("it is carried out") { screen in
+                    screen.lines(from: row + 1).contains { $0.text.contains("how long each command took") }
                 }
-                try await terminal.press(.interrupt)
+                // Each line is there once, in its latest place.
                 try await session.prompt()
                 try await terminal.press(.up)
-                try await session.edits("help output")
-                try await terminal.press(.up)
                 try await session.edits("help timing")
-                try await terminal.press(.down)
+                try await terminal.press(.up)
                 try await session.edits("help output")
+                try await terminal.press(.down)
+                try await session.edits("help timing")
             }
         }
 
@@ -184,7 +185,7 @@ extension Acceptance {
                 try await session.terminal.type("status ")
                 try await session.edits("status ")
                 try await session.terminal.type("?")
-                try await session.terminal.shows(text: "--region")
+                try await session.terminal.shows(text: "--timeout  ")
                 try await session.edits("status ")
                 // The prompt renews itself behind a line of several rows.
                 let more = String(repeating: "abc ", count: 30)

@@ -59,14 +59,11 @@ import Testing
     }
 
     @Test func aResizeReachesTheProgram() async throws {
-        try await withShell { shell in
-            try await prompt(shell)
-            try await shell.type("trap 'echo size $(stty size)' WINCH; sleep 0.01\r")
-            try await prompt(shell)
+        let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.02; done"
+        try await withShell(["/bin/bash", "-c", script]) { shell in
+            try await shell.shows(text: "ready")
             try shell.resize(rows: 12, columns: 40)
-            // The shell carries a trap out when a command has ended.
-            try await shell.press(.enter)
-            try await shell.shows(text: "size 12 40")
+            try await shell.shows(text: "12 40")
             #expect(shell.screen.columns == 40 && shell.screen.rows == 12)
         }
     }
