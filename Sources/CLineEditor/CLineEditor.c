@@ -86,16 +86,16 @@ static int signal_source = -1;
 // The rest of a paste comes at once, or not at all.
 static const int paste_ms = 1000;
 
-// Some of what readline does reads on until it has seen an end. It ends without one where a signal is to be served, or
-// where a paste breaks off.
+// A paste is read on until its end is seen. It ends without one where a signal is to be served, or where it breaks off.
 static int read_key(FILE *stream) {
-    for (;;) {
+    while (is_pasting) {
         struct pollfd sources[] = {{fileno(stream), POLLIN, 0}, {signal_source, POLLIN, 0}};
-        int ready = poll(sources, 2, is_pasting ? paste_ms : -1);
+        int ready = poll(sources, 2, paste_ms);
         if (ready < 0 && errno == EINTR) continue;
-        if (ready > 0 && sources[0].revents) return rl_getc(stream);
+        if (ready > 0 && sources[0].revents) break;
         return EOF;
     }
+    return rl_getc(stream);
 }
 
 // The one from whose keys it is entered as such: pasted text may hold newlines, which enter nothing.
@@ -138,6 +138,9 @@ void le_begin(const char *name, le_handlers given, int most_lines) {
         bind_where_free(maps[place], "?", rl_insert, show_help);
         bind_where_free(maps[place], "\033[200~", rl_bracketed_paste_begin, take_paste);
     }
+    // In callback mode readline 8.2 dies when a Meta key without a function follows one of these.
+    rl_unbind_function_in_map(rl_char_search, rl_get_keymap_by_name("emacs-standard"));
+    rl_unbind_function_in_map(rl_backward_char_search, rl_get_keymap_by_name("emacs-meta"));
     bind_where_free(rl_get_keymap_by_name("vi-command"), "\033[200~", rl_bracketed_paste_begin, take_paste);
 }
 
@@ -154,7 +157,10 @@ void le_rest(void) {
 }
 
 void le_read(void) {
-    if (is_installed) rl_callback_read_char();
+    if (!is_installed) return;
+    // What was there when the caller looked may be gone: ^C throws it away.
+    struct pollfd source = {fileno(rl_instream), POLLIN, 0};
+    if (poll(&source, 1, 0) > 0) rl_callback_read_char();
 }
 
 bool le_change_prompt(const char *prompt) {

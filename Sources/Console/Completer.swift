@@ -164,7 +164,7 @@ struct Completer {
         case .region: candidates = values.regions.map { Candidate(word: $0.name, help: $0.note) }
         case .api: candidates = values.peers.map { Candidate(word: $0.api, help: $0.note) }
         case .command: candidates = grammar.commands.map { Candidate(word: $0.name, help: $0.help) }
-        case .words(let words): candidates = words.map { Candidate(word: $0, help: "") }
+        case .words(let words): candidates = words.map { Candidate(word: $0, help: help) }
         case .index:
             let last = values.commitIndex ?? 0
             candidates = Self.indexSteps.filter { $0 < last }.map { step in

@@ -78,7 +78,7 @@ private func said(_ said: Said...) -> [PeerReport] { said.map(\.report) }
 
     @Test func helpTellsWhatIsWantedWhereNothingCanBeListed() {
         #expect(completer().help("transfer --reason ", width: 80) == "  TEXT  Why.\n")
-        #expect(completer().help("maintenance ", width: 80) == "  on\n  off\n")
+        #expect(completer().help("maintenance ", width: 80) == "  on   Begin or end.\n  off  Begin or end.\n")
         #expect(completer().help("quit ", width: 80) == "  nothing that is known here can come next\n")
         let lines = completer().help("", width: 40).split(separator: "\n")
         #expect(lines.allSatisfy { $0.count <= 40 } && lines.count == grammar.commands.count)
