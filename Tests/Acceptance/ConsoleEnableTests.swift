@@ -28,13 +28,14 @@ extension Acceptance {
         /// A minute has to pass for the one, during which the others are tried.
         @Test func questionsAreAskedAndEnableEndsByItself() async throws {
             async let end: Void = enableEndsByItself()
+            try await nothingIsChangedBeforeEnable()
             try await whatCanBeUndoneIsAskedByYesOrNo()
             try await onlyWhatIsTypedAtTheQuestionIsAnAnswer()
             try await whatCannotBeUndoneTakesTheName()
             try await end
         }
 
-        @Test func nothingIsChangedBeforeEnable() async throws {
+        private func nothingIsChangedBeforeEnable() async throws {
             try await withEast { cluster, leader, chain in
                 let session = try await ConsoleSession.start(cluster)
                 try await session.prompt { $0.state == "ok" && !$0.isEnabled }

@@ -103,7 +103,9 @@ extension Acceptance {
                 let session = try await ConsoleSession.start(cluster)
                 try await session.prompt { $0.state == "ok" }
                 let row = try await session.begin("follow")
-                try await session.terminal.shows("it follows") { ConsoleSession.edited($0) == nil }
+                try await session.terminal.shows("it follows") { screen in
+                    ConsoleSession.edited(screen) == nil && screen.lines(from: row).count > 2
+                }
                 let next = try #require(cluster.others(than: leader).first)
                 let answer = try await leader.post("/v1/prodha/transfer", ["to": .int(next.id)], within: Bound.outcome)
                 try #require(answer.status == 200, "\(answer)")
