@@ -103,9 +103,9 @@ final class ConsoleSession: Sendable {
         _ text: String, at place: Int? = nil, _ promise: String? = nil,
         _ isWanted: (ConsolePrompt) -> Bool = { _ in true }
     ) async throws -> ConsolePrompt {
-        let where_ = place ?? text.count
-        return try await terminal.shows(promise ?? "'\(text)' is being edited, the cursor at \(where_)") { screen in
-            guard let (prompt, column) = Self.edited(screen), column == where_, isWanted(prompt) else { return nil }
+        let wanted = place ?? text.count
+        return try await terminal.shows(promise ?? "'\(text)' is being edited, the cursor at \(wanted)") { screen in
+            guard let (prompt, place) = Self.edited(screen), place == wanted, isWanted(prompt) else { return nil }
             return prompt.typed == text.trimmingSuffix(" ") ? prompt : nil
         }
     }
