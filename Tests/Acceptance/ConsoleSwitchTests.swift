@@ -190,7 +190,7 @@ extension Acceptance {
                         }
                         let said = try await session.ended(command, from: row, within: .seconds(60))
                         let isBegun = words == "accept loss"
-                        let end = said.last { !$0.isEmpty } ?? ""
+                        let end = said.last { !$0.isEmpty && !$0.hasPrefix("-- ") } ?? ""
                         #expect(end.contains(isBegun ? "west is active" : "nothing was done"), "\(said)")
                         #expect(try await standing(regions.west) == (isBegun ? "active" : "standby"))
                     }

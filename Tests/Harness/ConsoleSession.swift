@@ -110,12 +110,14 @@ final class ConsoleSession: Sendable {
         }
     }
 
-    /// Waits until the line of the cursor, which is no prompt, contains `text`; the line.
+    /// Waits until a question with `text` in it takes an answer: the cursor is behind it, and pastes are told from keys. The
+    /// line. What is typed before that is no answer.
     @discardableResult
     func asks(_ text: String) async throws -> String {
         try await terminal.shows("a question with '\(text)'") { screen in
-            let line = screen.current.line.text
-            return ConsolePrompt(line) == nil && line.contains(text) ? line : nil
+            let (line, column) = screen.current
+            let isQuestion = screen.bracketsPastes && ConsolePrompt(line.text) == nil && line.text.contains(text)
+            return isQuestion && column == line.text.count + 1 ? line.text : nil
         }
     }
 

@@ -131,7 +131,9 @@ final class PseudoTerminal: Sendable {
                 } catch {
                     if !isOver { throw error }
                 }
-                if isOver { throw Violation(description: "\(promise): the program has ended") }
+                if isOver {
+                    throw Violation(description: "\(promise): the program has ended: \(process.ended as Any)")
+                }
                 return nil
             }
         } catch {
