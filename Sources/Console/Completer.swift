@@ -25,7 +25,8 @@ struct LiveValues: Equatable, Sendable {
 
     init() {}
 
-    init(_ view: ClusterView, region: String?) {
+    /// - Parameter commitIndexes: the last that was heard, by region.
+    init(_ view: ClusterView, region: String?, commitIndexes: [String: UInt64] = [:]) {
         self.region = region ?? view.regions.first?.name
         for known in view.regions {
             for peer in known.peers {
@@ -35,7 +36,7 @@ struct LiveValues: Equatable, Sendable {
             }
             if let name = known.name { regions.append((name, "\(known.up) of \(known.total) up")) }
         }
-        commitIndex = view.region(named: self.region)?.bestCommitIndex
+        commitIndex = view.region(named: self.region)?.bestCommitIndex ?? self.region.flatMap { commitIndexes[$0] }
     }
 }
 

@@ -360,7 +360,8 @@ extension Session {
         }
         let clock = ContinuousClock()
         var said: Inspection?
-        var shown: ClusterView?
+        // What was last seen before, so that nothing is missed between.
+        var shown = state.withLockedValue { $0.view }
         while !gate.isStopped {
             let next = clock.now + .seconds(1)
             let found = inspector.inspectAndWait()

@@ -33,6 +33,8 @@ final class Session: Sendable {
         var view: ClusterView?
         /// By label.
         var seen: [String: Seen] = [:]
+        /// The last that was heard, by region.
+        var commitIndexes: [String: UInt64] = [:]
         var grammar: Grammar
         var inspectors: [(key: InspectorKey, inspector: Inspector)] = []
         var lines: LineFile
@@ -144,6 +146,7 @@ final class Session: Sendable {
         state.withLockedValue { state in
             state.view = look.view
             for region in look.view.regions {
+                if let name = region.name, let index = region.bestCommitIndex { state.commitIndexes[name] = index }
                 for peer in region.peers {
                     if let status = peer.status {
                         state.seen[peer.report.target.label] = Seen(status: status, at: look.at)
@@ -222,7 +225,9 @@ final class Session: Sendable {
 
     private var present: Completer {
         state.withLockedValue { state in
-            let values = state.view.map { LiveValues($0, region: state.connected.region) } ?? LiveValues()
+            let values =
+                state.view.map { LiveValues($0, region: state.connected.region, commitIndexes: state.commitIndexes) }
+                ?? LiveValues()
             return Completer(grammar: state.grammar, values: values)
         }
     }

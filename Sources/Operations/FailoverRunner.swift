@@ -97,7 +97,7 @@ public final class FailoverRunner {
                 region: region)
         }
         var outcome = FailoverOutcome(
-            .wouldBegin, "This would begin; nothing was done.", region: region)
+            .wouldBegin, "This would begin; so far nothing was done.", region: region)
         outcome.findings = preflight.findings
         outcome.plan = FailoverPlan(preflight, view.regions)
         guard preflight.passes, let to = preflight.to else {

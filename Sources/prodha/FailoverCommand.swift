@@ -103,7 +103,7 @@ struct FailoverCommand: ParsableCommand {
                 Interruptions.catchThem()
             })
         let outcome = runner.run(request)
-        Interruptions.release()
+        if hasBegun { Interruptions.release() }
         recorder?.ended(outcome)
         try target.print(report.text(outcome))
         if outcome.kind.exitCode != 0, target.output == .table {
