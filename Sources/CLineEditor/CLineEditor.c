@@ -116,6 +116,21 @@ static void bind_where_free(Keymap map, const char *keys, rl_command_func_t *usu
     if (!bound || (type == ISFUNC && bound == usual)) rl_bind_keyseq_in_map(keys, function, map);
 }
 
+static int do_nothing(int count, int key) {
+    (void)count;
+    (void)key;
+    return rl_ding();
+}
+
+// In callback mode readline 8.2 jumps to a frame that is gone when a key of a sequence has no function and the sequence
+// began within another command, such as a search. So each key has one.
+static void fill(const char *name) {
+    Keymap map = rl_get_keymap_by_name(name);
+    for (int key = 0; key < 256; key++) {
+        if (map[key].type == ISFUNC && !map[key].function) map[key].function = do_nothing;
+    }
+}
+
 void le_begin(const char *name, le_handlers given, int most_lines) {
     handlers = given;
     rl_readline_name = strdup(name);
@@ -138,9 +153,11 @@ void le_begin(const char *name, le_handlers given, int most_lines) {
         bind_where_free(maps[place], "?", rl_insert, show_help);
         bind_where_free(maps[place], "\033[200~", rl_bracketed_paste_begin, take_paste);
     }
-    // In callback mode readline 8.2 dies when a Meta key without a function follows one of these.
-    rl_unbind_function_in_map(rl_char_search, rl_get_keymap_by_name("emacs-standard"));
-    rl_unbind_function_in_map(rl_backward_char_search, rl_get_keymap_by_name("emacs-meta"));
+    fill("emacs-meta");
+    fill("emacs-ctlx");
+    fill("emacs-standard");
+    fill("vi-insert");
+    fill("vi-command");
     bind_where_free(rl_get_keymap_by_name("vi-command"), "\033[200~", rl_bracketed_paste_begin, take_paste);
 }
 

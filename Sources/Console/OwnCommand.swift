@@ -362,6 +362,7 @@ extension Session {
         var said: Inspection?
         // What was last seen before, so that nothing is missed between.
         var shown = state.withLockedValue { $0.view }
+        if isAttended { gate.show("-- following; ^C ends it\n") }
         while !gate.isStopped {
             let next = clock.now + .seconds(1)
             let found = inspector.inspectAndWait()
@@ -374,8 +375,6 @@ extension Session {
                     let line = isJSON ? happening.document(at: time).json(.oneLine) : line(of: happening, at: time)
                     guard print(line + "\n") == 0 else { return 1 }
                 }
-            } else if isAttended {
-                gate.show("-- following; ^C ends it\n")
             }
             (said, shown) = (found, view)
             Pause.until(next, clock)
