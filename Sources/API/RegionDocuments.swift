@@ -275,6 +275,8 @@ public struct LossDocument: Document {
     @Nullable public var superseded: Superseded?
     /// Blocks of this region's log that the other region does not have, oldest first.
     public var blocks: [Block]
+    /// False: this region does not have the block that the other one went on from, so `blocks` are all that it may not have.
+    public var forkKnown: Bool
     /// There are more than can be told, or some are no longer in the log.
     public var truncated: Bool
 
@@ -317,15 +319,20 @@ public struct LossDocument: Document {
         }
     }
 
-    public init(region: String, superseded: Superseded? = nil, blocks: [Block] = [], truncated: Bool = false) {
+    public init(
+        region: String, superseded: Superseded? = nil, blocks: [Block] = [], forkKnown: Bool = true,
+        truncated: Bool = false
+    ) {
         self.region = region
         self.superseded = superseded
         self.blocks = blocks
+        self.forkKnown = forkKnown
         self.truncated = truncated
     }
 
     private enum CodingKeys: String, CodingKey {
         case region, superseded, blocks, truncated
+        case forkKnown = "fork_known"
         case schemaVersion = "schema_version"
     }
 }

@@ -49,6 +49,13 @@ public struct NodeosStatus: Hashable, Sendable {
         case well
     }
 
+    /// It will never undo its block of this height, and that is the chain's. What is irreversible in a nodeos that cannot take
+    /// the group's blocks may be what another region went on without.
+    public func hasMadeIrreversible(_ number: UInt32) -> Bool {
+        if case .diverged = condition { return false }
+        return number <= irreversible?.number ?? 0
+    }
+
     public enum Production: Hashable, Sendable {
         /// Nothing is known: it may make blocks, as far as it gets signatures.
         case unknown

@@ -322,7 +322,7 @@ actor DemoStage {
     private func loss(of region: DemoRegion) async -> [BlockID]? {
         for peer in region.peers {
             guard let loss = await api[peer]?.loss(timeout: Self.logTimeout) else { continue }
-            return loss.truncated ? nil : loss.blocks.compactMap { BlockID(hex: $0.blockID) }
+            return loss.truncated || !loss.forkKnown ? nil : loss.blocks.compactMap { BlockID(hex: $0.blockID) }
         }
         return nil
     }

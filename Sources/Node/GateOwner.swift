@@ -27,19 +27,8 @@ extension NodeosAttachment: P2PGateOwner {
         settings.producers.contains(block.producer) ? .guarded : .unguarded
     }
 
-    /// What the log says about a height, from memory.
     private func height(of id: BlockID) -> P2PHeight {
-        let number = id.blockNumber
-        guard let head = node.replica.state.head?.block, number <= head.number else { return .aboveTheHead }
-        if let superseded = node.replica.state.region.superseded {
-            // Of several producers the chain may have taken up what only this region had.
-            guard settings.producers == .all, let base = superseded.by.base, number >= base.blockNumber, id != base
-            else { return .belowTheLog }
-            guard let own = committedIDs[number] else { return .perhapsLeftBehind }
-            return own == id ? .leftBehind : .belowTheLog
-        }
-        if number == head.number { return .committed(head.id) }
-        return committedIDs[number].map { .committed($0) } ?? .belowTheLog
+        committedIDs.height(of: id, in: node.replica.state, ofAllProducers: settings.producers == .all)
     }
 
     /// What nodeos holds to be irreversible another region went on without: it never comes to the chain by itself.
@@ -50,7 +39,7 @@ extension NodeosAttachment: P2PGateOwner {
         return P2POutgoingFacts(
             producer: producer(of: block), height: height(of: block.id),
             isSignedHere: block.signature.map { signatures?.gave($0) ?? false } ?? false,
-            isIrreversible: block.number <= driver?.status.irreversible?.number ?? 0,
+            isIrreversible: driver?.status.hasMadeIrreversible(block.number) ?? false,
             cameInOnStandby: region.epoch > 0 && region.activity == .standby && cameIn.contains(block.id)
         ).verdict(on: block.id)
     }
@@ -95,35 +84,5 @@ extension NodeosAttachment: P2PGateOwner {
             return node.logger.error("nodeos made a block that cannot be read, \(block.number) \(block.id.hex)")
         }
         propose(BlockRef(block.header), bytes)
-    }
-}
-
-/// Ids of committed blocks by height; the oldest make room.
-struct CommittedIDs {
-    static let most = 20_000
-
-    private var ids: [UInt32: BlockID] = [:]
-    private var lowest: UInt32 = .max
-
-    subscript(number: UInt32) -> BlockID? { ids[number] }
-
-    mutating func insert(_ id: BlockID) {
-        let number = id.blockNumber
-        ids[number] = id
-        lowest = min(lowest, number)
-        while ids.count > Self.most {
-            ids[lowest] = nil
-            lowest += 1
-        }
-    }
-
-    mutating func keep(_ holds: (UInt32) -> Bool) {
-        ids = ids.filter { holds($0.key) }
-        lowest = ids.keys.min() ?? .max
-    }
-
-    mutating func removeAll() {
-        ids = [:]
-        lowest = .max
     }
 }

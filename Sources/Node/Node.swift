@@ -323,7 +323,7 @@ final class Node {
             if replica.state.head?.index == entry.index { headChanged(appliedAt: Clock.unixMilliseconds()) }
             // What this entry says; the state may be further on already.
             guard let change = RegionChange(encoded: entry.payload) else { break }
-            if change.activity == .active { attachment?.forgetLeftBehind() }
+            attachment?.committedIDs.follow(change)
             if let base = change.base, let attachment, let header = try? BlockHeader(parsingPrefixOf: base) {
                 attachment.applied(base, BlockRef(header))
             }

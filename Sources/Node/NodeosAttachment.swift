@@ -213,12 +213,10 @@ final class NodeosAttachment {
         endDrain()
     }
 
-    /// The region is active again: blocks that another one went on without are none of the chain's.
-    func forgetLeftBehind() { committedIDs.keep { node.replica.blocks.index(ofHeight: $0) != nil } }
-
     /// The state came with a snapshot.
     func restored(_ head: Head?) {
         committedIDs.removeAll()
+        committedIDs.lostFrom = node.replica.state.region.superseded?.lostFrom
         guard let head else { return }
         committedIDs.insert(head.block.id)
         if let signature = (try? FeedBlock(head.bytes))?.signature { signatures?.committed(signature) }
@@ -226,6 +224,7 @@ final class NodeosAttachment {
 
     private func loadCommittedIDs() {
         let raft = node.replica.raft
+        committedIDs.lostFrom = node.replica.state.region.superseded?.lostFrom
         load(from: raft.baseIndex + 1, through: node.replica.state.index)
         if let head = node.replica.state.head { committedIDs.insert(head.block.id) }
     }

@@ -292,25 +292,29 @@ extension Node {
     static let mostLostBlocks = 1000
     static let mostLostTransactions = 20_000
 
-    /// The blocks that this region committed above the block that another one went on from.
+    /// The blocks that this region committed above the block that another one went on from. Where the log does not have that
+    /// very block: all that it may have gone on without.
     func loss() -> EventLoopFuture<LossDocument> {
-        let region = replica.state.region
-        guard let superseded = region.superseded else {
+        guard let superseded = replica.state.region.superseded else {
             return eventLoop.makeSucceededFuture(LossDocument(region: settings.region))
         }
         var document = LossDocument(region: settings.region, superseded: .init(superseded))
-        guard let base = superseded.by.base, let head = superseded.head else {
+        guard let head = superseded.head else {
             document.truncated = true
             return eventLoop.makeSucceededFuture(document)
         }
+        let base = superseded.by.base
         let node = NIOLoopBound(self, eventLoop: eventLoop)
-        // The base itself, if this region has another block there.
-        return committedBlock(base.blockNumber).flatMap { [document] own in
+        let own = base.map { committedBlock($0.blockNumber) } ?? eventLoop.makeSucceededFuture(nil)
+        return own.flatMap { [document] own in
             let node = node.value
             var document = document
-            let isFork = own.map { $0.block.id != base } ?? false
-            document.truncated = own == nil && base.blockNumber <= head.blockNumber
-            let first = base.blockNumber + (isFork ? 0 : 1)
+            var first = superseded.lostFrom
+            if let base, own?.block.id == base {
+                first = base.blockNumber + 1
+            } else {
+                document.forkKnown = false
+            }
             guard first <= head.blockNumber else { return node.eventLoop.makeSucceededFuture(document) }
             return node.addLost(first, through: head.blockNumber, to: document)
         }

@@ -37,8 +37,8 @@ extension ActRunner {
                         LossDocument.self, "/v1/prodha/loss", of: target, maxBytes: Inspector.maxLossBytes)
                 else { continue }
                 // A peer whose log is shorter tells less.
-                if loss.blocks.count > best?.document.blocks.count ?? -1 { best = (teller.id, loss) }
-                if !loss.truncated { break }
+                if best.map({ loss.isBetter(than: $0.document) }) ?? true { best = (teller.id, loss) }
+                if loss.forkKnown, !loss.truncated { break }
             }
             return RegionLoss(
                 region: region.name, teller: best?.teller, document: best?.document,
@@ -75,6 +75,12 @@ extension RegionLoss.GivenUp {
         }
         if hasReturned { return nil }
         self = last
+    }
+}
+
+extension LossDocument {
+    fileprivate func isBetter(than other: LossDocument) -> Bool {
+        forkKnown == other.forkKnown ? blocks.count > other.blocks.count : forkKnown
     }
 }
 
@@ -127,6 +133,11 @@ public struct LossReport: Sendable {
         let before = "\(printable(superseded.by, limit: 64)) went on\(base)\(at), epoch \(superseded.epoch)"
         let count = counted(document.blocks.count, "block")
         let transactions = counted(document.blocks.reduce(0) { $0 + $1.transactions.count }, "transaction")
+        if !document.forkKnown {
+            let more = document.truncated ? ", and some that are no longer in the log or too many to be told" : ""
+            return "\(before); which of this region's blocks are on its chain is not known here: up to \(count) with "
+                + "\(transactions) may be here alone\(more)"
+        }
         if document.truncated {
             return "\(before); at least \(count) with \(transactions) are here alone: there are more than can be told, "
                 + "or some are no longer in the log"

@@ -41,8 +41,8 @@ public struct BlockIndex: Sendable {
     /// Notes an applied change of the region. What another region went on without can be told until this one goes on from the
     /// other one's blocks; from then on it is no part of the chain. To be called before `append`.
     public mutating func follow(_ change: RegionChange) {
-        if let superseder = change.superseder { leftBehind = superseder.base?.blockNumber ?? 0 }
-        guard change.activity == .active, let first = leftBehind else { return }
+        if change.superseder != nil { leftBehind = change.lostFrom }
+        guard change.settlesWhatWasLost, let first = leftBehind else { return }
         leftBehind = nil
         remove(from: first)
     }

@@ -117,6 +117,8 @@ public struct RegionChange: Hashable, Sendable {
     public var renews = false
     /// The region that has gone on without this one.
     public var superseder: RegionReport?
+    /// With a superseder: the lowest height of which this region's block may not be the chain's.
+    public var lostFrom: UInt32 = 0
     /// An operator's word that no other region is active, or that it does not matter.
     public var isForced = false
     /// The region that a forced activation gives up.
@@ -125,7 +127,7 @@ public struct RegionChange: Hashable, Sendable {
     public init(
         expects: UInt64, epoch: UInt64, activity: RegionActivity, isPaused: Bool, base: [UInt8]? = nil,
         act: OperatorAct? = nil, switchID: String? = nil, renews: Bool = false, superseder: RegionReport? = nil,
-        isForced: Bool = false, givenUp: GivenUpRegion? = nil
+        lostFrom: UInt32 = 0, isForced: Bool = false, givenUp: GivenUpRegion? = nil
     ) {
         self.isForced = isForced
         self.givenUp = givenUp
@@ -138,7 +140,11 @@ public struct RegionChange: Hashable, Sendable {
         self.switchID = switchID
         self.renews = renews
         self.superseder = superseder
+        self.lostFrom = superseder == nil ? 0 : lostFrom
     }
+
+    /// From here on the region's log goes on where the chain is, and what another region went on without is none of it.
+    public var settlesWhatWasLost: Bool { superseder == nil && (activity == .active || base != nil) }
 
     public func encoded() -> [UInt8] {
         var out = Encoder()
@@ -159,7 +165,10 @@ public struct RegionChange: Hashable, Sendable {
         }
         if let act { out.act(act) }
         if let switchID { out.text(switchID) }
-        if let superseder { out.report(superseder) }
+        if let superseder {
+            out.report(superseder)
+            out.number(UInt64(lostFrom))
+        }
         if let givenUp { out.givenUp(givenUp) }
         return out.data
     }
@@ -188,8 +197,10 @@ public struct RegionChange: Hashable, Sendable {
         renews = has & 4 != 0
         isForced = has & 16 != 0
         if has & 8 != 0 {
-            guard let report = input.report() else { return nil }
-            superseder = report
+            guard let report = input.report(), let first = input.number().flatMap({ UInt32(exactly: $0) }) else {
+                return nil
+            }
+            (superseder, lostFrom) = (report, first)
         }
         if has & 32 != 0 {
             guard let region = input.givenUp() else { return nil }

@@ -44,7 +44,7 @@ public struct RegionState: Hashable, Sendable {
     public var confirmedAt: LogIndex = 0
     /// A switch that has begun and not ended.
     public var openSwitch: SwitchNote?
-    /// Another region has gone on without this one, which has not been active since.
+    /// Another region has gone on without this one, which has neither been active since nor been given a block.
     public var superseded: Superseded?
     public var lastDrill: Drill?
 
@@ -54,10 +54,20 @@ public struct RegionState: Hashable, Sendable {
     /// How another region overtook this one.
     public struct Superseded: Hashable, Sendable {
         public var by: RegionReport
+        /// The lowest height of which this region's block may not be the chain's.
+        public var lostFrom: UInt32
         /// The last block of this region then.
         public var head: BlockID?
         /// By the clock of the peer that wrote it, in milliseconds since 1970.
         public var at: Int64
+    }
+
+    /// The lowest height of which this region's block may not be the chain's once that one has gone on without it. Where it
+    /// went on from is sure only for a block that this region has as well, and that is not known here: it may have been given
+    /// another block since, or be the second one to go on. This region's own blocks of before its `base` it then had of others.
+    public func lostFrom(after superseder: RegionReport) -> UInt32 {
+        let own = base.map { min($0.blockNumber, .max - 1) + 1 } ?? 0
+        return min(superseder.base?.blockNumber ?? own, own)
     }
 
     /// A rehearsal that was done.
@@ -187,21 +197,25 @@ public struct GroupState: Hashable, Sendable {
             region.base = header.id
         }
         if change.isPaused != region.isPaused { region.pause = change.isPaused ? change.act : nil }
-        if change.activity == .active, region.activity != .active || change.renews {
-            if region.activity != .active, change.base == nil { region.base = head?.block.id }
+        let wasActive = region.activity == .active
+        if change.activity == .active, !wasActive || change.renews {
+            if change.base == nil { region.base = head?.block.id }
             region.activatedEpoch = change.epoch
             region.activatedAt = entry.index
-            region.superseded = nil
             // Files and calls that name no switch are nobody's word on other regions.
             if change.switchID != nil || change.isForced { region.confirmedAt = entry.index }
         }
         if let superseder = change.superseder {
-            region.superseded = .init(by: superseder, head: ownHead, at: change.act?.at ?? 0)
+            region.superseded = .init(
+                by: superseder, lostFrom: change.lostFrom, head: ownHead, at: change.act?.at ?? 0)
         }
+        if change.settlesWhatWasLost { region.superseded = nil }
         region.epoch = change.epoch
         region.activity = change.activity
         region.isPaused = change.isPaused
-        let base = change.base == nil && change.givenUp == nil ? nil : region.base?.blockNumber
+        // One that is active anew lost nothing by where it stands, nor does that say what the other one lost.
+        let isBase = change.base != nil || change.givenUp != nil && !wasActive
+        let base = isBase ? region.base?.blockNumber : nil
         let event = History.Event.region(change.activity, isPaused: change.isPaused, base: base)
         note(event, entry, act: change.act, at: change.act?.at, givenUp: change.givenUp)
         return .accepted
@@ -357,6 +371,7 @@ extension Encoder {
         if let note = region.openSwitch { self.note(note) }
         if let superseded = region.superseded {
             report(superseded.by)
+            number(UInt64(superseded.lostFrom))
             optional(superseded.head)
             time(superseded.at)
         }
@@ -379,8 +394,10 @@ extension Decoder {
             region.openSwitch = note
         }
         if has & 2 != 0 {
-            guard let report = report(), let head = optionalID(), let at = time() else { return false }
-            region.superseded = .init(by: report, head: head.value, at: at)
+            guard let report = report(), let first = number().flatMap({ UInt32(exactly: $0) }),
+                let head = optionalID(), let at = time()
+            else { return false }
+            region.superseded = .init(by: report, lostFrom: first, head: head.value, at: at)
         }
         if has & 4 != 0 {
             guard let at = time(), let gap = optional() else { return false }

@@ -219,7 +219,7 @@ public struct Replica: Sendable {
                 operation: "fence-\(superseder.name)-\(superseder.activatedEpoch)", who: "prodha",
                 from: "region \(superseder.name)",
                 reason: "\(superseder.name) became active with epoch \(superseder.activatedEpoch)", at: wall),
-            superseder: superseder)
+            superseder: superseder, lostFrom: region.lostFrom(after: superseder))
         _ = propose(Proposal(kind: .region, payload: change.encoded()), at: now)
     }
 

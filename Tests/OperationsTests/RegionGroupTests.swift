@@ -198,6 +198,21 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
         #expect(LossReport(format: .table, width: 300).text(cut).contains("at least 2 blocks with 2 transactions"))
     }
 
+    /// It must not be told that nothing is lost where that is not known.
+    @Test func whereTheForkIsNotKnownAllThatMayBeLostIsTold() async throws {
+        var unknown = try LossDocument(json: loss(3, truncated: false))
+        unknown.forkKnown = false
+        let found = try await losses(unknown.json(), loss(2, truncated: false))
+        #expect(found[0].teller == 2, "who knows is believed")
+        let none = LossDocument(
+            region: "east", superseded: .init(by: "west", epoch: 1_000_000), forkKnown: false)
+        for (told, words) in [(unknown, "up to 3 blocks"), (none, "up to 0 blocks")] {
+            let found = try await losses(told.json(), Array("no".utf8))
+            let text = LossReport(format: .table, width: 500).text(found)
+            #expect(text.contains("is not known here: \(words)") && !text.contains("no block is here alone"), "\(text)")
+        }
+    }
+
     @Test func silenceIsNoLoss() async throws {
         let found = try await losses(Array("no".utf8), Array("no".utf8))
         #expect(found[0].document == nil)

@@ -1,8 +1,10 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
-import ProducerHA
+import Antelope
 import Raft
 import Testing
+
+@testable import ProducerHA
 
 @Suite struct BlockIndexTests {
     /// Against a plain dictionary: consecutive blocks, gaps of either kind, new bases, and entries that are dropped.
@@ -34,27 +36,45 @@ import Testing
         #expect(model.keys.allSatisfy { blocks.index(ofHeight: $0) == nil })
     }
 
-    /// A region that comes back with blocks that another one went on without, and is active again later.
-    @Test(arguments: [false, true]) func whatAnotherRegionWentOnWithoutIsForgotten(isBaseKnown: Bool) throws {
+    private func report(base: BlockID?) -> RegionReport {
+        RegionReport(name: "west", epoch: 7, activity: .active, activatedEpoch: 7, isCurrent: true, base: base)
+    }
+
+    /// A region that comes back with blocks that another one went on without, and goes on from that one's blocks later: as it is
+    /// active again, or as an operator gives it one while it is standby.
+    @Test(arguments: [RegionActivity.active, .standby])
+    func whatAnotherRegionWentOnWithoutIsForgotten(goesOnAs activity: RegionActivity) throws {
         var blocks = BlockIndex()
-        for number in UInt32(10)...20 { blocks.append(number: number, index: LogIndex(number)) }
+        for number in UInt32(10)...30 { blocks.append(number: number, index: LogIndex(number)) }
+        blocks.follow(
+            RegionChange(
+                expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: report(base: nil), lostFrom: 21))
+        blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true))
+        #expect(blocks.index(ofHeight: 22) == 22, "it is asked what was lost")
         let base = try Chain.block(on: nil, slot: 1)
         let number = try Chain.ref(base).number
-        for height in number..<number + 3 { blocks.append(number: height, index: LogIndex(height)) }
-        let superseder = RegionReport(
-            name: "west", epoch: 7, activity: .active, activatedEpoch: 7, isCurrent: true,
-            base: isBaseKnown ? try Chain.ref(base).id : nil)
-        blocks.follow(
-            RegionChange(expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: superseder))
-        blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true))
-        #expect(blocks.index(ofHeight: number + 2) == LogIndex(number + 2), "it is asked what was lost")
-        blocks.follow(RegionChange(expects: 9, epoch: 10, activity: .active, isPaused: false))
-        blocks.append(number: number + 100, index: LogIndex(number + 100))
-        for height in number..<number + 100 { #expect(blocks.index(ofHeight: height) == nil, "height \(height)") }
-        #expect(blocks.index(ofHeight: number + 100) == LogIndex(number + 100))
-        #expect(blocks.index(ofHeight: 15) == (isBaseKnown ? 15 : nil))
+        blocks.follow(RegionChange(expects: 9, epoch: 10, activity: activity, isPaused: false, base: base))
+        // At once: what comes later is the chain's.
+        blocks.append(number: number, index: LogIndex(number))
+        for height in UInt32(21)..<number { #expect(blocks.index(ofHeight: height) == nil, "height \(height)") }
+        #expect(blocks.index(ofHeight: number) == LogIndex(number) && blocks.index(ofHeight: 20) == 20)
         // Nothing is lost when it is activated the next time.
         blocks.follow(RegionChange(expects: 10, epoch: 11, activity: .active, isPaused: false, renews: true))
-        #expect(blocks.index(ofHeight: number + 100) == LogIndex(number + 100))
+        #expect(blocks.index(ofHeight: number) == LogIndex(number))
+    }
+
+    /// What another region says that it went on from may be far above where it left this one, or as far below.
+    @Test func whatMayBeLostBeginsAboveWhatOthersMadeOrBelow() {
+        func id(_ number: UInt32) -> BlockID { BlockID(number: number, digest: .zero) }
+        var region = RegionState()
+        #expect(region.lostFrom(after: report(base: id(5))) == 0 && region.lostFrom(after: report(base: nil)) == 0)
+        region.base = id(100)
+        for (base, first) in [(nil, 101), (110, 101), (195, 101), (101, 101), (100, 100), (95, 95)]
+            as [(UInt32?, UInt32)]
+        {
+            #expect(region.lostFrom(after: report(base: base.map(id))) == first)
+        }
+        region.base = id(.max)
+        #expect(region.lostFrom(after: report(base: nil)) == .max)
     }
 }

@@ -133,6 +133,37 @@ import Testing
         #expect(state.history.items.dropLast().allSatisfy { $0.givenUp == nil })
     }
 
+    /// Of two that are active since the same epoch one is declared right. It did not begin there.
+    @Test func aRegionThatIsActiveAnewGoesOnFromItsHead() throws {
+        let log = Log()
+        log.change(.active)
+        let base = try Chain.block(on: nil, slot: 10)
+        log.change(.active, base: base)
+        let block = try Chain.block(on: try Chain.ref(base), slot: 11)
+        _ = log.state.apply(Entry(index: log.state.index + 1, term: 3, kind: .block, payload: block))
+        let lost = GivenUpRegion(name: "east", known: Self.known)
+        #expect(log.change(.active, epoch: 1_000_000, renews: true, givenUp: lost) == .accepted)
+        #expect(log.state.region.base == (try Chain.ref(block).id))
+        let item = try #require(log.state.history.items.last)
+        // How far the other one came does not say what is lost.
+        #expect(item.givenUp == lost && item.event == .region(.active, isPaused: false, base: nil))
+    }
+
+    /// An operator gives a region that was overtaken the chain's block, which is not lost then.
+    @Test func aBlockThatIsGivenSettlesWhatWasLost() throws {
+        let log = Log()
+        log.change(.active)
+        let report = Self.report(.active, epoch: 91, activated: 91)
+        let fence = RegionChange(
+            expects: 1, epoch: 2, activity: .standby, isPaused: false, superseder: report, lostFrom: 12)
+        _ = log.state.apply(Entry(index: log.state.index + 1, term: 3, kind: .region, payload: fence.encoded()))
+        #expect(log.state.region.superseded?.lostFrom == 12 && GroupState(log.state.snapshot()) == log.state)
+        log.change(.standby, isPaused: true)
+        #expect(log.state.region.superseded?.by == report)
+        log.change(.standby, isPaused: true, base: try Chain.block(on: nil, slot: 10))
+        #expect(log.state.region.superseded == nil && log.state.region.activity == .standby)
+    }
+
     @Test func aRecordOfWhatWasKnownIsReadAsItWasWritten() {
         let head = BlockID(number: 123, digest: .zero)
         let regions = [
@@ -228,7 +259,7 @@ import Testing
                     for act in [nil, Self.act("x")] {
                         let change = RegionChange(
                             expects: 1, epoch: 2, activity: .standby, isPaused: true, base: [1, 2], act: act,
-                            switchID: switchID, renews: renews, superseder: superseder)
+                            switchID: switchID, renews: renews, superseder: superseder, lostFrom: 7)
                         #expect(RegionChange(encoded: change.encoded()) == change)
                         #expect(RegionChange(encoded: change.encoded() + [0]) == nil)
                     }

@@ -296,9 +296,9 @@ struct RegionModel {
                 activatedEpoch = change.epoch
                 superseder = nil
                 if change.switchID != nil || change.isForced { confirmedAt = entry.index }
-                if activity != .active { base = head }
+                base = head
             }
-            if let report = change.superseder { superseder = report }
+            if let report = change.superseder { superseder = report } else if given != nil { superseder = nil }
             (epoch, activity, isPaused) = (change.epoch, change.activity, change.isPaused)
             if let given { (head, base, headIndex) = (given, given, entry.index) }
         case .operation:

@@ -58,7 +58,8 @@ import Testing
                     name: "west", epoch: epoch + 1, activity: .active, activatedEpoch: epoch + 1, isCurrent: true,
                     base: lowest.id)
                 return RegionChange(
-                    expects: epoch, epoch: epoch + 1, activity: .standby, isPaused: false, superseder: superseder
+                    expects: epoch, epoch: epoch + 1, activity: .standby, isPaused: false, superseder: superseder,
+                    lostFrom: lowest.number
                 ).encoded()
             }
             return RegionChange(
