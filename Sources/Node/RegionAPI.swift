@@ -15,7 +15,7 @@ extension NodeAPI {
         let api = self
         // The peers of other regions ask once a second, and have no token of this one.
         router.on([.GET, .POST], "/v1/prodha/region", guarded(.nothing) { _ in api.answer(api.regionReport()) })
-        // What it tells is on its way to everybody.
+        // What it tells is on its way to everybody, or the region has given way and tells nothing.
         router.on([.GET], "/v1/prodha/region/head", guarded(.nothing, api.lateBlock))
         router.on([.GET, .POST], "/v1/prodha/loss", guarded(.reading) { _ in api.node.loss().map { .document($0) } })
     }
@@ -39,7 +39,9 @@ extension NodeAPI {
             return malformed("give id=, 64 hex digits")
         }
         let head = node.replica.state.head?.block.number ?? 0
-        guard id.blockNumber <= head, head - id.blockNumber <= Self.lateBlocks else {
+        guard node.replica.state.region.superseded == nil, id.blockNumber <= head,
+            head - id.blockNumber <= Self.lateBlocks
+        else {
             return answer(.error(.blockNotFound))
         }
         return node.committedBlock(id.blockNumber).map { found in

@@ -35,7 +35,7 @@ final class RegionBeacon {
     /// When each answered last.
     private var contacts: [Member: Instant] = [:]
     /// The last blocks of other regions, where no nodeos is attached that would have them.
-    private var heads: [String: (id: BlockID, bytes: [UInt8])] = [:]
+    private var heads = FetchedHeads()
     private var fetching: Set<String> = []
 
     init(_ regions: [Region], security: ClientSecurity?, node: Node) {
@@ -66,10 +66,10 @@ final class RegionBeacon {
     }
 
     /// The last block of another region, in case this one has to go on from there.
-    func block(_ id: BlockID) -> [UInt8]? { heads.values.first { $0.id == id }?.bytes }
+    func block(_ id: BlockID) -> [UInt8]? { heads.block(id, as: node.replica.regions) }
 
     /// The last block of that region that it holds.
-    func held(of region: String) -> BlockID? { heads[region]?.id }
+    func held(of region: String) -> BlockID? { heads.held(of: region, as: node.replica.regions) }
 
     /// Of each peer of that region: when it answered last, and why it does not.
     func contacts(with region: String) -> [(id: Int, at: Instant?, trouble: String?)] {
@@ -137,7 +137,7 @@ final class RegionBeacon {
 
     private func fetchHead(of report: RegionReport, at api: ServiceURL) {
         guard node.attachment == nil, node.replica.state.region.activity == .standby, let head = report.head,
-            heads[report.name]?.id.blockNumber ?? 0 < head.blockNumber, fetching.insert(report.name).inserted
+            heads.wants(report, as: node.replica.regions), fetching.insert(report.name).inserted
         else { return }
         let path = "/v1/prodha/region/head?id=\(head.hex)"
         client.send(call(api, path, accept: "application/octet-stream", maxBytes: NodeAPI.maxBlockBytes))
@@ -149,8 +149,49 @@ final class RegionBeacon {
                     let block = try? SignedBlock(parsing: bytes), block.id == head,
                     block.transactionRoot == block.header.transactionRoot
                 else { return node.logger.info("the last block of region \(report.name) could not be fetched") }
-                heads[report.name] = (head, bytes)
+                heads.keep(bytes, head, of: report)
             }
+    }
+}
+
+/// The last block of each region, as its peers gave it. One is no more than what that region says of itself now: it may have
+/// given way since, and come back without its last blocks.
+struct FetchedHeads {
+    private struct Block {
+        var id: BlockID
+        var bytes: [UInt8]
+        /// The region's, when it was fetched.
+        var epoch: UInt64
+    }
+
+    private var blocks: [String: Block] = [:]
+
+    /// Of the region that became active last, what it does not have yet.
+    func wants(_ report: RegionReport, as watch: RegionWatch) -> Bool {
+        let latest = watch.heard.values.map(\.report.activatedEpoch).max() ?? 0
+        return report.activatedEpoch > 0 && report.activatedEpoch >= latest && isNewer(report)
+    }
+
+    private func isNewer(_ report: RegionReport) -> Bool {
+        guard let head = report.head else { return false }
+        guard let kept = blocks[report.name], kept.epoch >= report.epoch else { return true }
+        return kept.epoch == report.epoch && kept.id.blockNumber < head.blockNumber
+    }
+
+    mutating func keep(_ bytes: [UInt8], _ id: BlockID, of report: RegionReport) {
+        if isNewer(report) { blocks[report.name] = Block(id: id, bytes: bytes, epoch: report.epoch) }
+    }
+
+    /// nil where the region's last block, as it was heard, is below it, or another one of that height.
+    func held(of region: String, as watch: RegionWatch) -> BlockID? {
+        guard let id = blocks[region]?.id, let head = watch.heard[region]?.report.head,
+            head.blockNumber > id.blockNumber || head == id
+        else { return nil }
+        return id
+    }
+
+    func block(_ id: BlockID, as watch: RegionWatch) -> [UInt8]? {
+        blocks.first { $0.value.id == id && held(of: $0.key, as: watch) == id }?.value.bytes
     }
 }
 

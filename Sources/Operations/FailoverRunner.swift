@@ -329,9 +329,16 @@ extension RegionView {
         }
     }
 
-    /// The last blocks of another region that its peers hold, the highest first, and who holds each.
+    /// The last blocks of another region that its peers hold, the highest first, and who holds each. None that is above the last
+    /// one of which the newest word of that region says, or another one of its height: that was of before it gave way.
     func held(of region: String) -> [(block: BlockReference, peer: Int)] {
-        heardEverywhere.filter { $0.name == region }.compactMap { heard in heard.held.map { ($0, heard.by) } }
+        let heard = heardEverywhere.filter { $0.name == region }
+        let newest = heard.compactMap(\.report?.epoch).max()
+        let head = heard.compactMap(\.report).filter { $0.epoch == newest }.compactMap(\.head)
+            .max { $0.blockNum < $1.blockNum }
+        guard let head else { return [] }
+        return heard.compactMap { heard in heard.held.map { ($0, heard.by) } }
+            .filter { $0.0.blockNum < head.blockNum || $0.0 == head }
             .sorted { $0.0.blockNum > $1.0.blockNum }
     }
 }

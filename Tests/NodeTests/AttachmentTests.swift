@@ -84,6 +84,64 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
     }
 }
 
+/// East, cut off, makes blocks that nobody else gets; west goes on without them, and east after that.
+@Suite struct FetchedHeadTests {
+    private func report(
+        _ name: String, _ head: BlockID, epoch: UInt64, activated: UInt64, _ activity: RegionActivity = .active
+    ) -> RegionReport {
+        RegionReport(
+            name: name, epoch: epoch, activity: activity, activatedEpoch: activated, isCurrent: true, head: head)
+    }
+
+    @Test func theHeadOfTheRegionThatIsRightIsKeptAsItGoesOn() {
+        var heads = FetchedHeads()
+        var watch = RegionWatch(others: ["east", "west"])
+        for number in [5, 7] as [UInt32] {
+            let east = report("east", id(number), epoch: 1, activated: 1)
+            watch.hear(east, from: PeerID(1), at: Instant(nanoseconds: 1))
+            #expect(heads.wants(east, as: watch))
+            heads.keep([UInt8(number)], id(number), of: east)
+            #expect(!heads.wants(east, as: watch) && heads.block(id(number), as: watch) == [UInt8(number)])
+        }
+        // An answer that comes late.
+        heads.keep([6], id(6), of: report("east", id(6), epoch: 1, activated: 1))
+        #expect(heads.held(of: "east", as: watch) == id(7) && heads.held(of: "west", as: watch) == nil)
+        // It has made one more, which is not here yet, and stopped.
+        let last = report("east", id(8), epoch: 2, activated: 1, .standby)
+        watch.hear(last, from: PeerID(1), at: Instant(nanoseconds: 2))
+        #expect(heads.held(of: "east", as: watch) == id(7) && heads.wants(last, as: watch))
+        // It never was active.
+        #expect(!heads.wants(report("west", id(9), epoch: 1, activated: 0, .standby), as: watch))
+    }
+
+    @Test func whatAnotherRegionWentOnWithoutIsNeitherFetchedNorGiven() {
+        var heads = FetchedHeads()
+        var watch = RegionWatch(others: ["east", "west"])
+        let lost = report("east", id(7300), epoch: 1, activated: 1)
+        watch.hear(lost, from: PeerID(1), at: Instant(nanoseconds: 1))
+        heads.keep([1], id(7300), of: lost)
+        watch.hear(
+            report("west", id(100), epoch: 1_000_000, activated: 1_000_000), from: PeerID(1),
+            at: Instant(nanoseconds: 2))
+        for activity in [RegionActivity.active, .standby] {
+            let east = report("east", id(7301), epoch: activity == .active ? 1 : 2, activated: 1, activity)
+            #expect(!heads.wants(east, as: watch), "west is right")
+        }
+        // East is active again, and has come to the height of a block that it had before.
+        let again = report("east", id(2000, 2), epoch: 1_000_002, activated: 1_000_002)
+        watch.hear(again, from: PeerID(1), at: Instant(nanoseconds: 3))
+        #expect(heads.held(of: "east", as: watch) == nil && heads.block(id(7300), as: watch) == nil)
+        let same = report("east", id(7300, 2), epoch: 1_000_002, activated: 1_000_002)
+        watch.hear(same, from: PeerID(1), at: Instant(nanoseconds: 4))
+        #expect(heads.held(of: "east", as: watch) == nil && heads.wants(same, as: watch))
+        heads.keep([2], id(7300, 2), of: same)
+        #expect(heads.block(id(7300, 2), as: watch) == [2])
+        // What was asked for before comes last.
+        heads.keep([1], id(7301), of: lost)
+        #expect(heads.held(of: "east", as: watch) == id(7300, 2))
+    }
+}
+
 @Suite struct NodeosLockTests {
     @Test func oneProcessGuardsANodeos() throws {
         let port = 20_000 + Int(getpid()) % 20_000

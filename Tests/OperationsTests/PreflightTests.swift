@@ -391,7 +391,7 @@ let flaws: [Flaw] = [
                 "west lacks 1 block of those that are known, for it has block 1033, which peer 2 fetched from east "
                     + "(its log ends with block 1000)"), "\(most.loss)")
         let all = try forcedPlan {
-            $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: held(1034))] }
+            $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: heard.head)] }
         }
         #expect(all.loss.contains("west has all of those that are known: block 1034, which peer 1"), "\(all.loss)")
         // What was fetched before its own log went further says nothing.
@@ -399,6 +399,13 @@ let flaws: [Flaw] = [
             $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: held(900))] }
         }
         #expect(old.loss.contains("lacks 34 blocks") && old.loss.contains("the end of its log"), "\(old.loss)")
+        // East had gone further, and was given up, and is active again: those blocks are not the chain's.
+        for abandoned in [held(1034), held(7300)] {
+            let back = try forcedPlan {
+                $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: abandoned)] }
+            }
+            #expect(back.loss.contains("lacks 34 blocks") && back.loss.contains("the end of its log"), "\(back.loss)")
+        }
         let nothing = try forcedPlan { $0.eachOfWest { $0.hears = [.init(name: "east")] } }
         #expect(nothing.loss.contains("how many west lacks is not known"), "\(nothing.loss)")
     }
