@@ -100,8 +100,13 @@ public struct SwitchDocument: Codable, Hashable, Sendable {
 public struct GivenUpDocument: Codable, Hashable, Sendable {
     /// Empty when nobody knew which region was active.
     public var region: String
+    /// The highest epoch of it that was known; 0: none was.
+    public var epoch: UInt64
     /// Null: no block of it was known.
     @Nullable public var known: Known?
+
+    /// The greatest `ageMS` that the log takes, some 279 years.
+    public static let longestAgeMS: UInt64 = 1 << 43
 
     public struct Known: Codable, Hashable, Sendable {
         /// Its last block.
@@ -126,8 +131,9 @@ public struct GivenUpDocument: Codable, Hashable, Sendable {
         }
     }
 
-    public init(region: String, known: Known? = nil) {
+    public init(region: String, epoch: UInt64 = 0, known: Known? = nil) {
         self.region = region
+        self.epoch = epoch
         self.known = known
     }
 }

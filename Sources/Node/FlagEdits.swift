@@ -175,6 +175,6 @@ extension PeerReport.Hearsay {
     init(_ heard: RegionWatch.Heard, at now: Instant) {
         self.init(
             report: heard.report, teller: heard.teller,
-            ageMS: UInt32(clamping: (now - heard.at).inNanoseconds / 1_000_000))
+            ageMS: UInt32(clamping: ((now - heard.at).inNanoseconds + 999_999) / 1_000_000))
     }
 }

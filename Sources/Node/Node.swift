@@ -422,7 +422,8 @@ final class Node {
         let beginning = Clock.now()
         let report = PeerReport(
             edit: flags.record.edit, nodeos: attachment.flatMap(PeerReport.Nodeos.init),
-            regions: replica.regions.heard.values.map { PeerReport.Hearsay($0, at: beginning) }
+            // Each peer hears each other one: what was told to this one need not be told again, and would grow younger.
+            regions: beacon?.watch.heard.values.map { PeerReport.Hearsay($0, at: beginning) } ?? []
         ).encoded()
         for peer in settings.raft.others { links?.send(report: report, to: peer) }
         askOthersForTheirStatus()

@@ -115,15 +115,19 @@ extension NodeAPI {
         let regions = node.replica.regions
         guard let told else {
             guard !regions.others.isEmpty else { return nil }
-            let from = node.replica.state.region.openSwitch?.from ?? ""
-            return regions.givenUp(from.isEmpty ? nil : from, at: Clock.now())
+            let from = node.replica.state.region.openSwitch?.from
+            return regions.givenUp(from.flatMap { regions.others.contains($0) ? $0 : nil }, at: Clock.now())
         }
         guard let region = GivenUpRegion(told) else {
             throw .malformed(
                 "given_up is a region, in one line of at most \(OperatorAct.longestName) bytes, and of what is known the "
                     + "block, told_by, source (beacon or command) and age_ms")
         }
-        return region.knowing(regions.givenUp(region.name, at: Clock.now()).known)
+        // None of those that it knows.
+        guard region.name.isEmpty || regions.others.contains(region.name) else {
+            return regions.givenUp(nil, at: Clock.now())
+        }
+        return region.knowing(regions.givenUp(region.name, at: Clock.now()))
     }
 
     /// Why a change was refused before it was proposed.
@@ -406,7 +410,7 @@ extension SwitchDocument {
 extension GivenUpDocument {
     init(_ region: GivenUpRegion) {
         self.init(
-            region: region.name,
+            region: region.name, epoch: region.epoch,
             known: region.known.map { known in
                 .init(
                     block: BlockReference(known.head), toldBy: known.teller?.value,
@@ -421,7 +425,7 @@ extension GivenUpRegion {
         guard document.region.utf8.count <= OperatorAct.longestName,
             !document.region.unicodeScalars.contains(where: \.breaksLines)
         else { return nil }
-        self.init(name: document.region)
+        self.init(name: document.region, epoch: document.epoch)
         guard let known = document.known else { return }
         let source: Source
         switch known.source {

@@ -37,9 +37,12 @@ final class RegionBeacon {
     /// The last blocks of other regions, where no nodeos is attached that would have them.
     private var heads = FetchedHeads()
     private var fetching: Set<String> = []
+    /// What this peer heard itself, and nobody told it.
+    private(set) var watch: RegionWatch
 
     init(_ regions: [Region], security: ClientSecurity?, node: Node) {
         self.regions = regions
+        watch = RegionWatch(others: regions.map(\.name))
         self.node = node
         eventLoop = node.eventLoop
         client = HTTPClient(eventLoop: node.eventLoop, security: security)
@@ -122,6 +125,7 @@ final class RegionBeacon {
         }
         note(nil, member)
         contacts[member] = Clock.now()
+        watch.hear(report, from: PeerID(member.id), at: Clock.now())
         node.hear(report, from: PeerID(member.id))
         fetchHead(of: report, at: api)
     }

@@ -156,18 +156,19 @@ extension FailoverPlan {
 }
 
 extension GivenUpDocument.Known {
-    /// "heard 1.2 s ago from its peer 2", "as its peer 2 answers now".
+    /// "told by its peer 2 (the region was heard last 1.2 s ago)", "as its peer 2 answers now".
     var origin: String {
         let peer = toldBy.map { "its peer \($0)" } ?? "one of its peers"
         switch source {
         case .command: return "as \(peer) answers now"
-        case .beacon, .unknown: return "heard \(span(ageMS.value)) ago from \(peer)"
+        case .beacon, .unknown: return "told by \(peer) (the region was heard last \(span(ageMS.value)) ago)"
         }
     }
 }
 
 extension GivenUpDocument {
-    /// "east was given up; its last known block was 123 (0000007bab12cd34), heard 1.2 s before from its peer 2"
+    /// "east was given up; its last known block was 123 (0000007bab12cd34), told by its peer 2; the region was heard last 1.2 s
+    /// before"
     var words: String {
         guard !region.isEmpty else { return "which region was active was not known" }
         let name = printable(region, limit: 64)
@@ -177,13 +178,14 @@ extension GivenUpDocument {
 }
 
 extension GivenUpDocument.Known {
-    /// "123 (0000007bab12cd34), heard 1.2 s before from its peer 2"
+    /// "123 (0000007bab12cd34), told by its peer 2; the region was heard last 1.2 s before"
     var words: String {
         let peer = toldBy.map { "its peer \($0)" } ?? "one of its peers"
         let id = printable(String(block.blockID.prefix(16)), limit: 16)
         switch source {
         case .command: return "\(block.blockNum) (\(id)), as \(peer) answered \(span(ageMS.value)) before"
-        case .beacon, .unknown: return "\(block.blockNum) (\(id)), heard \(span(ageMS.value)) before from \(peer)"
+        case .beacon, .unknown:
+            return "\(block.blockNum) (\(id)), told by \(peer); the region was heard last \(span(ageMS.value)) before"
         }
     }
 }

@@ -66,12 +66,10 @@ extension RegionLoss.GivenUp {
             }
         }
         guard let last = found.max(by: { $0.entry.epoch < $1.entry.epoch }) else { return nil }
-        let now = regions.flatMap(\.peers).compactMap(\.report.answer?.at.unixMilliseconds).max() ?? 0
+        let known = last.entry.givenUp?.epoch ?? 0
         let hasReturned = regions.flatMap(\.heardEverywhere).contains { heard in
-            guard heard.name == region.name, let report = heard.report, let age = heard.age else { return false }
-            if report.activatedEpoch > last.entry.epoch { return true }
-            guard let at = last.entry.at else { return false }
-            return report.state != .active && Double(now - at.unixMilliseconds) > age.value
+            guard heard.name == region.name, let report = heard.report else { return false }
+            return report.activatedEpoch > last.entry.epoch || report.state != .active && report.epoch > known
         }
         if hasReturned { return nil }
         self = last
@@ -164,15 +162,17 @@ public struct LossReport: Sendable {
     }
 
     private func tsv(_ losses: [RegionLoss]) -> String {
-        let names = ["region", "superseded_by", "epoch", "block_num", "block_id", "transactions"]
+        let names = ["region", "superseded_by", "epoch", "block_num", "block_id", "transactions", "what"]
         let rows = losses.flatMap { loss in
-            (loss.document?.blocks ?? []).map { block in
-                let superseded = loss.document?.superseded
-                return [
-                    loss.region ?? "", superseded?.by ?? "", superseded.map { String($0.epoch) } ?? "",
-                    String(block.blockNum), block.blockID, block.transactions.joined(separator: " "),
-                ]
-            }
+            (loss.givenUp.map { [$0.row(loss.region ?? "")] } ?? [])
+                + (loss.document?.blocks ?? []).map { block in
+                    let superseded = loss.document?.superseded
+                    return [
+                        loss.region ?? "", superseded?.by ?? "", superseded.map { String($0.epoch) } ?? "",
+                        String(block.blockNum), block.blockID, block.transactions.joined(separator: " "),
+                        loss.document?.forkKnown == false ? "perhaps_lost" : "lost",
+                    ]
+                }
         }
         return ([names] + rows).map(tsvRow).joined()
     }
@@ -200,6 +200,15 @@ extension RegionLoss.GivenUp {
             }
         return "it has not answered; when it was given up\(time) \(last); \(printable(by, limit: 64)) went on from "
             + "\(base): \(count)"
+    }
+
+    /// A region that has not answered has no lost blocks that could be listed, only a last one that was known.
+    fileprivate func row(_ region: String) -> [String] {
+        [
+            region, by, String(entry.epoch), known.map { String($0.block.blockNum) } ?? "", known?.block.blockID ?? "",
+            "",
+            "last_known",
+        ]
     }
 
     fileprivate var document: Tree {

@@ -200,7 +200,9 @@ public struct Preflight: Hashable, Sendable {
                 side.activatedEpoch = max(side.activatedEpoch, heard.activatedEpoch)
             }
             let known = region.lastKnown(heardBy: others + [new])
-            givenUp = GivenUpDocument(region: region.label, known: known)
+            let heard = (others + [new]).flatMap(\.heardEverywhere).filter { $0.name == region.name }
+            let epochs = heard.compactMap(\.report?.epoch) + [side.epoch]
+            givenUp = GivenUpDocument(region: region.label, epoch: epochs.max() ?? 0, known: known)
             side.head = known?.block
             return side
         }
@@ -481,7 +483,7 @@ extension RegionView {
                 report.head.map {
                     Known(
                         block: $0, toldBy: report.peer >= 0 ? report.peer : nil, source: .beacon,
-                        ageMS: heard.age ?? 0)
+                        ageMS: heard.boundedAge)
                 }
             }
         }
@@ -492,6 +494,14 @@ extension RegionView {
     fileprivate func lastActivated(_ other: RegionView) -> UInt64? {
         let heard = other.heard?.first { $0.name == name }?.report?.activatedEpoch
         return [activatedEpoch, heard].compactMap { $0 }.max()
+    }
+}
+
+extension HeardRegion {
+    /// As the log takes it; as old as can be where nobody says.
+    fileprivate var boundedAge: Milliseconds {
+        let longest = Double(GivenUpDocument.longestAgeMS)
+        return Milliseconds(min(max(0, age?.value ?? longest), longest))
     }
 }
 

@@ -31,32 +31,37 @@ public struct GivenUpRegion: Hashable, Sendable {
         case command = 2
     }
 
-    /// Some 285 years: a number that JSON holds exactly.
+    /// Some 279 years: a number that JSON holds exactly. The documents have it too.
     public static let longestAgeMS: UInt64 = 1 << 43
 
     /// At most `OperatorAct.longestName` bytes; empty when nobody knows which region was active.
     public var name: String
+    /// The highest epoch of it that was known; 0: none was. It gives way with a higher one.
+    public var epoch: UInt64
     /// nil: no block of it is known.
     public var known: Known?
 
-    public init(name: String, known: Known? = nil) {
+    public init(name: String, epoch: UInt64 = 0, known: Known? = nil) {
         self.name = name
+        self.epoch = epoch
         self.known = known
     }
 
-    /// With the higher block of the two; of equal ones, with the word that is younger.
-    public func knowing(_ other: Known?) -> GivenUpRegion {
-        guard let other else { return self }
-        guard let known,
-            (other.head.blockNumber, known.ageMS) <= (known.head.blockNumber, other.ageMS)
-        else { return GivenUpRegion(name: name, known: other) }
-        return self
+    /// With the higher epoch and the higher block of the two; of equal ones, with the word that is younger.
+    public func knowing(_ other: GivenUpRegion) -> GivenUpRegion {
+        var best = self
+        best.epoch = max(epoch, other.epoch)
+        guard let theirs = other.known else { return best }
+        if let known, (theirs.head.blockNumber, known.ageMS) <= (known.head.blockNumber, theirs.ageMS) { return best }
+        best.known = theirs
+        return best
     }
 }
 
 extension Encoder {
     mutating func givenUp(_ region: GivenUpRegion) {
         text(region.name)
+        number(region.epoch)
         byte(region.known?.source.rawValue ?? 0)
         guard let known = region.known else { return }
         bytes(known.head.checksum.bytes)
@@ -68,13 +73,14 @@ extension Encoder {
 
 extension Decoder {
     mutating func givenUp() -> GivenUpRegion? {
-        guard let name = text(), name.utf8.count <= OperatorAct.longestName, let raw = byte() else { return nil }
-        guard raw > 0 else { return GivenUpRegion(name: name) }
+        guard let name = text(), name.utf8.count <= OperatorAct.longestName, let epoch = number(), let raw = byte()
+        else { return nil }
+        guard raw > 0 else { return GivenUpRegion(name: name, epoch: epoch) }
         guard let source = GivenUpRegion.Source(rawValue: raw), let head = optionalID()?.value, let teller = number(),
             teller <= UInt64(Int.max) + 1, let age = number(), age <= GivenUpRegion.longestAgeMS
         else { return nil }
         return GivenUpRegion(
-            name: name,
+            name: name, epoch: epoch,
             known: .init(
                 head: head, teller: teller > 0 ? PeerID(Int(teller - 1)) : nil, source: source, ageMS: age))
     }

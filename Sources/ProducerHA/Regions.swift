@@ -182,10 +182,12 @@ public struct RegionWatch: Sendable {
         let last = heard.values.filter { $0.report.activatedEpoch > 0 }
             .max { ($0.report.activatedEpoch, $1.report.name) < ($1.report.activatedEpoch, $0.report.name) }
         let name = name ?? last?.report.name ?? ""
-        guard let heard = heard[name], let head = heard.report.head else { return GivenUpRegion(name: name) }
+        guard let heard = heard[name] else { return GivenUpRegion(name: name) }
+        let epoch = heard.report.epoch
+        guard let head = heard.report.head else { return GivenUpRegion(name: name, epoch: epoch) }
         let age = (now - heard.at).inNanoseconds / 1_000_000
         return GivenUpRegion(
-            name: name,
+            name: name, epoch: epoch,
             known: .init(head: head, teller: heard.teller, source: .beacon, ageMS: UInt64(max(0, age))))
     }
 

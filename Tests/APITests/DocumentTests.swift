@@ -84,15 +84,15 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
 
     @Test func aRegionThatWasGivenUpIsSpelledAsTheReferenceSays() throws {
         let givenUp = GivenUpDocument(
-            region: "east",
+            region: "east", epoch: 7,
             known: .init(
                 block: BlockReference(blockNum: 1034, blockID: id1034), toldBy: 2, source: .beacon, ageMS: 1200))
         let json = """
-            {"region":"east","known":{"block":{"block_num":1034,"block_id":"\(id1034)"},"told_by":2,"source":"beacon",
+            {"region":"east","epoch":7,"known":{"block":{"block_num":1034,"block_id":"\(id1034)"},"told_by":2,"source":"beacon",
              "age_ms":1200}}
             """
         try expectJSON(givenUp, json)
-        try expectJSON(GivenUpDocument(region: "east"), #"{"region":"east","known":null}"#)
+        try expectJSON(GivenUpDocument(region: "east"), #"{"region":"east","epoch":0,"known":null}"#)
         for word in KnowledgeSource.known { #expect(KnowledgeSource(rawValue: word.rawValue) == word) }
         try expectJSON(
             LogEntryDocument.Region(

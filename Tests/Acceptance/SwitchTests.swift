@@ -144,7 +144,7 @@ extension Acceptance {
                         return told.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
                     }
                     let record =
-                        /its last known block was \d+ \([0-9a-f]{16}\), heard [\d.]+ m?s before from its peer \d/
+                        /its last known block was \d+ \([0-9a-f]{16}\), told by its peer \d; the region was heard last [\d.]+ m?s before/
                     let loss = try await told("history", "--loss")
                     try #require(loss.contains("east: it has not answered; when it was given up at "), "\(loss)")
                     try #require(loss.contains(record) && loss.contains(/; west went on from block \d+:/), "\(loss)")

@@ -349,7 +349,7 @@ let flaws: [Flaw] = [
         #expect(preflight.passes, "\(preflight.findings)")
         #expect(preflight.from?.region == "east" && preflight.from?.epoch == 7)
         #expect(preflight.from?.head?.blockNum == 1050)
-        #expect(preflight.givenUp?.region == "east")
+        #expect(preflight.givenUp?.region == "east" && preflight.givenUp?.epoch == 7)
         let known = try #require(preflight.givenUp?.known)
         #expect(known.toldBy == 1 && known.source == .beacon && known.ageMS == 7000)
         // A peer of the lost region that answers without a leader knows more, and says so itself.
@@ -361,6 +361,14 @@ let flaws: [Flaw] = [
         regions.eachOfWest { $0.hears = [.init(name: "east")] }
         #expect(
             Preflight(regions.view.regions, to: "west", kind: .forced).givenUp == GivenUpDocument(region: "east"))
+        // Nobody says how old the first is, and the log takes no such age as the second's.
+        for age in [nil, 1e18, -5] as [Double?] {
+            regions.eachOfWest {
+                $0.hears = [.init(name: "east", ageMS: age.map { Milliseconds($0) }, report: report("east", epoch: 7))]
+            }
+            let known = try #require(Preflight(regions.view.regions, to: "west", kind: .forced).givenUp?.known)
+            #expect(known.ageMS.value == (age == -5 ? 0 : Double(GivenUpDocument.longestAgeMS)))
+        }
     }
 
     private func forcedPlan(_ change: (inout TwoRegions) -> Void) throws -> FailoverPlan {
@@ -380,7 +388,7 @@ let flaws: [Flaw] = [
         let none = try forcedPlan { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard)] } }
         #expect(
             none.loss.contains(
-                "the last block of east that is known is 1034, heard 7.0 s ago from its peer 1, and west lacks 34 blocks "
+                "the last block of east that is known is 1034, told by its peer 1 (the region was heard last 7.0 s ago), and west lacks 34 blocks "
                     + "of those that are known, for it has block 1000, the end of its log"), "\(none.loss)")
         let most = try forcedPlan {
             $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 7000, report: heard, held: held(1030))] }

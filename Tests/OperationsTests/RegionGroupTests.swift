@@ -180,7 +180,7 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
             "\(text)")
         #expect(text.contains("1031  00000400  t1 t2") && text.contains("1032  00000401  none"), "\(text)")
         let tsv = LossReport(format: .tsv, width: 100).text(found)
-        #expect(tsv.contains("east\twest\t1000000\t1031\t00000400\tt1 t2\n"), "\(tsv)")
+        #expect(tsv.contains("east\twest\t1000000\t1031\t00000400\tt1 t2\tlost\n"), "\(tsv)")
         let written = LossReport(format: .json, width: 100).text(found)
         let json = try JSONDecoder().decode(JSONValue.self, from: Data(written.utf8))
         guard case .object(let root) = json, case .array(let regions)? = root["regions"] else {
@@ -232,7 +232,7 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
     ) -> HistoryEntry {
         HistoryEntry(
             index: 9, term: 2, epoch: epoch, at: UTCInstant(unixMilliseconds: Said.now - 60_000), event: .active,
-            base: base, givenUp: GivenUpDocument(region: region, known: known))
+            base: base, givenUp: GivenUpDocument(region: region, epoch: 3, known: known))
     }
 
     /// What is said of east, which is silent, when west's history is that.
@@ -254,7 +254,7 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
         #expect(
             text(loss)
                 == "east: it has not answered; when it was given up at 2026-09-21T14:12:20.000Z its last known block was "
-                + "123 (0000007bab12cd34), heard 1.2 s before from its peer 2; west went on from block 120: at least 3 "
+                + "123 (0000007bab12cd34), told by its peer 2; the region was heard last 1.2 s before; west went on from block 120: at least 3 "
                 + "blocks are lost if it does not return\n")
         #expect(text(find([entry("east", known, base: 122)])).contains("at least 1 block is lost"))
         #expect(text(find([entry("east", known, base: 123)])).contains("no block that was known is lost"))
@@ -262,6 +262,9 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
         #expect(
             nothing.contains("no block of it was known") && nothing.contains("how many blocks are lost"), "\(nothing)")
         let json = LossReport(format: .json, width: 80).text([loss])
+        #expect(
+            LossReport(format: .tsv, width: 80).text([loss])
+                .contains("east\twest\t1000000\t123\t0000007bab12cd340000\t\tlast_known\n"))
         #expect(json.contains("\"at_least\": 3") && json.contains("\"told_by\": 2"), "\(json)")
     }
 
@@ -271,13 +274,16 @@ private func look(_ reports: [PeerReport]) -> RegionGroup.Look { RegionGroup.Loo
         #expect(find([entry("north", known)]).givenUp == nil)
         var gone = report("east", epoch: 4, activated: 3)
         gone.state = .standby
-        // It was heard to have given way since.
+        // It was heard to have given way since. How old that is does not matter: the clocks are two.
+        for age in [59_000, 61_000] as [Milliseconds] {
+            #expect(
+                find(entries) { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: age, report: gone)] } }.givenUp
+                    == nil)
+        }
+        // It was standby before, and was not heard since.
+        gone.epoch = 3
         #expect(
             find(entries) { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 59_000, report: gone)] } }.givenUp
-                == nil)
-        // It was standby before, and was not heard since.
-        #expect(
-            find(entries) { $0.eachOfWest { $0.hears = [.init(name: "east", ageMS: 61_000, report: gone)] } }.givenUp
                 != nil)
         let again = report("east", epoch: 1_000_001, activated: 1_000_001)
         #expect(

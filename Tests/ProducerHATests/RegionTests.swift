@@ -167,7 +167,8 @@ import Testing
     @Test func aRecordOfWhatWasKnownIsReadAsItWasWritten() {
         let head = BlockID(number: 123, digest: .zero)
         let regions = [
-            GivenUpRegion(name: ""), GivenUpRegion(name: "east"), GivenUpRegion(name: "east", known: Self.known),
+            GivenUpRegion(name: ""), GivenUpRegion(name: "east", epoch: 1 << 60),
+            GivenUpRegion(name: "east", known: Self.known),
             GivenUpRegion(
                 name: String(repeating: "e", count: OperatorAct.longestName),
                 known: .init(head: head, teller: nil, source: .command, ageMS: .max)),
@@ -194,13 +195,19 @@ import Testing
         func word(_ number: UInt32, _ age: UInt64) -> GivenUpRegion.Known {
             .init(head: BlockID(number: number, digest: .zero), teller: nil, source: .command, ageMS: age)
         }
+        func region(_ number: UInt32, _ age: UInt64, epoch: UInt64 = 0) -> GivenUpRegion {
+            GivenUpRegion(name: "east", epoch: epoch, known: word(number, age))
+        }
         let nothing = GivenUpRegion(name: "east")
         let own = GivenUpRegion(name: "east", known: Self.known)
-        #expect(nothing.knowing(nil) == nothing && own.knowing(nil) == own)
-        #expect(nothing.knowing(Self.known) == own)
-        #expect(own.knowing(word(122, 0)) == own && own.knowing(word(123, 1300)) == own)
-        #expect(own.knowing(word(124, 9000)).known == word(124, 9000))
-        #expect(own.knowing(word(123, 1100)).known == word(123, 1100))
+        #expect(nothing.knowing(nothing) == nothing && own.knowing(nothing) == own)
+        #expect(nothing.knowing(own) == own)
+        #expect(own.knowing(region(122, 0)) == own && own.knowing(region(123, 1300)) == own)
+        #expect(own.knowing(region(124, 9000)).known == word(124, 9000))
+        #expect(own.knowing(region(123, 1100)).known == word(123, 1100))
+        // Each of the two counts for itself.
+        #expect(own.knowing(region(122, 0, epoch: 7)) == GivenUpRegion(name: "east", epoch: 7, known: Self.known))
+        #expect(region(1, 0, epoch: 7).knowing(own) == GivenUpRegion(name: "east", epoch: 7, known: Self.known))
     }
 
     /// Two peers that tell each other what they heard must not make it young again.
@@ -230,6 +237,7 @@ import Testing
         #expect(watch.givenUp("west", at: at(11_500)).known?.ageMS == 500)
         watch.hear(report(8), from: PeerID(3), at: at(12_000))
         #expect(watch.givenUp("west", at: at(12_000)).known?.teller == PeerID(3))
+        #expect(watch.givenUp("west", at: at(12_000)).epoch == 3)
         #expect(watch.givenUp("north", at: at(12_000)) == GivenUpRegion(name: "north"))
         #expect(watch.givenUp(nil, at: at(12_000)).name == "west")
     }
