@@ -67,8 +67,9 @@ let package = Package(
             "Operations",
             [
                 "API", "CZlib", "Configuration", "Failover", "HTTP", product("Crypto", "swift-crypto"),
+                product("NIOConcurrencyHelpers", "swift-nio"),
                 product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
-            ], without: ["CredentialChoice.swift"]),
+            ]),
         .executableTarget(
             name: "fuzz",
             dependencies: [

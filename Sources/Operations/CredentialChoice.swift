@@ -4,7 +4,11 @@ import FoundationEssentials
 import HTTP
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOSSL
+
+// Fuzzing builds this layer without TLS: it asks nobody.
+#if canImport(NIOSSL)
+    import NIOSSL
+#endif
 
 /// What the operator said about what to show, and whom to trust.
 public struct CredentialChoice: Hashable, Sendable {
@@ -32,11 +36,15 @@ public struct CredentialChoice: Hashable, Sendable {
         let certificate = certificateFile ?? variable("PRODHA_CERT")
         let key = keyFile ?? variable("PRODHA_KEY")
         guard (certificate == nil) == (key == nil) else { throw .halfAPair }
-        let tls = ClientTLS(authority: authority, pair: certificate.flatMap { file in key.map { (file, $0) } })
-        // The operator named these files, so they are looked at before anything is done; the system's list of authorities is
-        // long, and is read when it is needed.
-        if authority != nil || certificate != nil { try tls.readFiles() }
-        return Credentials(token: token, security: tls.security)
+        #if canImport(NIOSSL)
+            let tls = ClientTLS(authority: authority, pair: certificate.flatMap { file in key.map { (file, $0) } })
+            // The operator named these files, so they are looked at before anything is done; the system's list of authorities is
+            // long, and is read when it is needed.
+            if authority != nil || certificate != nil { try tls.readFiles() }
+            return Credentials(token: token, security: tls.security)
+        #else
+            return Credentials(token: token, security: nil)
+        #endif
     }
 
     /// The last word of the first line that says something: such a file may be one of those that a peer reads.
@@ -70,75 +78,79 @@ public enum CredentialsError: Error, Hashable, Sendable, CustomStringConvertible
     }
 }
 
-/// TLS at the client's side.
-private final class ClientTLS: Sendable {
-    private let authority: String?
-    private let pair: (certificate: String, key: String)?
-    private let context = NIOLockedValueBox<NIOSSLContext?>(nil)
+#if canImport(NIOSSL)
+    /// TLS at the client's side.
+    private final class ClientTLS: Sendable {
+        private let authority: String?
+        private let pair: (certificate: String, key: String)?
+        private let context = NIOLockedValueBox<NIOSSLContext?>(nil)
 
-    init(authority: String?, pair: (certificate: String, key: String)?) {
-        self.authority = authority
-        self.pair = pair
-    }
+        init(authority: String?, pair: (certificate: String, key: String)?) {
+            self.authority = authority
+            self.pair = pair
+        }
 
-    var security: ClientSecurity {
-        ClientSecurity(
-            prepare: { channel, url in
-                let isAddress = (try? SocketAddress(ipAddress: url.host, port: 0)) != nil
-                // Without a name the certificate must have the address that the connection goes to.
-                let handler = try NIOSSLClientHandler(
-                    context: try self.readFiles(), serverHostname: isAddress ? nil : url.host)
-                try channel.pipeline.syncOperations.addHandler(handler)
-            }, failure: { Self.failure($0) })
-    }
+        var security: ClientSecurity {
+            ClientSecurity(
+                prepare: { channel, url in
+                    let isAddress = (try? SocketAddress(ipAddress: url.host, port: 0)) != nil
+                    // Without a name the certificate must have the address that the connection goes to.
+                    let handler = try NIOSSLClientHandler(
+                        context: try self.readFiles(), serverHostname: isAddress ? nil : url.host)
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }, failure: { Self.failure($0) })
+        }
 
-    @discardableResult
-    func readFiles() throws(CredentialsError) -> NIOSSLContext {
-        if let known = context.withLockedValue({ $0 }) { return known }
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        var files: [String] = []
-        do {
-            if let authority {
-                files = [authority]
-                let authorities = try NIOSSLCertificate.fromPEMFile(authority)
-                guard !authorities.isEmpty else { throw CredentialsError.badFiles("\(authority) holds no certificate") }
-                tls.trustRoots = .certificates(authorities)
+        @discardableResult
+        func readFiles() throws(CredentialsError) -> NIOSSLContext {
+            if let known = context.withLockedValue({ $0 }) { return known }
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.minimumTLSVersion = .tlsv12
+            var files: [String] = []
+            do {
+                if let authority {
+                    files = [authority]
+                    let authorities = try NIOSSLCertificate.fromPEMFile(authority)
+                    guard !authorities.isEmpty else {
+                        throw CredentialsError.badFiles("\(authority) holds no certificate")
+                    }
+                    tls.trustRoots = .certificates(authorities)
+                }
+                if let pair {
+                    files = [pair.certificate, pair.key]
+                    tls.certificateChain = try NIOSSLCertificate.fromPEMFile(pair.certificate).map { .certificate($0) }
+                    tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: pair.key, format: .pem))
+                }
+                let made = try NIOSSLContext(configuration: tls)
+                context.withLockedValue { $0 = made }
+                return made
+            } catch let error as CredentialsError {
+                throw error
+            } catch {
+                throw .badFiles(
+                    "\(files.joined(separator: " or ")) cannot be used for TLS: see that it is there, is PEM, and fits")
             }
-            if let pair {
-                files = [pair.certificate, pair.key]
-                tls.certificateChain = try NIOSSLCertificate.fromPEMFile(pair.certificate).map { .certificate($0) }
-                tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: pair.key, format: .pem))
-            }
-            let made = try NIOSSLContext(configuration: tls)
-            context.withLockedValue { $0 = made }
-            return made
-        } catch let error as CredentialsError {
-            throw error
-        } catch {
-            throw .badFiles(
-                "\(files.joined(separator: " or ")) cannot be used for TLS: see that it is there, is PEM, and fits")
         }
-    }
 
-    private static func failure(_ error: any Error) -> ClientSecurity.Failure? {
-        switch error {
-        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
-            return .handshake("its certificate is for another host")
-        case is NIOSSLError, is BoringSSLError: break
-        default: return nil
+        private static func failure(_ error: any Error) -> ClientSecurity.Failure? {
+            switch error {
+            case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+                return .handshake("its certificate is for another host")
+            case is NIOSSLError, is BoringSSLError: break
+            default: return nil
+            }
+            let text = "\(error)"
+            // With TLS 1.3 it comes after the handshake, and before the other side reads anything.
+            if text.contains("ALERT"), text.contains("CERTIFICATE") || text.contains("UNKNOWN_CA") {
+                return .certificateRefused("it does not take this certificate; see --cert")
+            }
+            if text.contains("CERTIFICATE_VERIFY_FAILED") {
+                return .handshake("its certificate has expired or is not trusted; see --cacert")
+            }
+            if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+                return .handshake("it does not speak TLS; try http")
+            }
+            return .handshake("TLS failed: \(text.prefix(200))")
         }
-        let text = "\(error)"
-        // With TLS 1.3 it comes after the handshake, and before the other side reads anything.
-        if text.contains("ALERT"), text.contains("CERTIFICATE") || text.contains("UNKNOWN_CA") {
-            return .certificateRefused("it does not take this certificate; see --cert")
-        }
-        if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return .handshake("its certificate has expired or is not trusted; see --cacert")
-        }
-        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-            return .handshake("it does not speak TLS; try http")
-        }
-        return .handshake("TLS failed: \(text.prefix(200))")
     }
-}
+#endif
