@@ -40,13 +40,16 @@ import Testing
         try await withShell { shell in
             try await prompt(shell)
             // Line feeds: the shell takes the return key for one only while it edits a line.
-            try await shell.type("cat\n")
+            try await shell.type("echo ready; cat\n")
+            // What is typed while the shell hands the terminal over may reach neither of them.
+            try await shell.shows("the shell has handed over") { $0.lines().contains { $0.text == "ready" } }
             try await shell.type("echoed\n")
             // Once by the terminal, once by cat.
             try await shell.shows("cat runs") { $0.lines().count { $0.text == "echoed" } == 2 }
             try await shell.press(.suspend)
             try await shell.shows(text: "Stopped")
             try await shell.type("fg\n")
+            try await shell.shows("it has handed over again") { $0.lines().contains { $0.text == "cat" } }
             try await shell.type("again\n")
             try await shell.shows("cat goes on") { $0.lines().count { $0.text == "again" } == 2 }
             try await shell.press(.interrupt)
