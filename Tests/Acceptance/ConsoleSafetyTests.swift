@@ -19,8 +19,7 @@ extension Acceptance {
             try await withSession { session in
                 try await session.prompt()
                 try await session.terminal.write(Array("\u{1b}[200~status".utf8))
-                try await session.terminal.press(.interrupt)
-                try await session.edits("")
+                try await session.drop()
                 let shown = try await session.run("help timing")
                 #expect(shown.contains { $0.contains("how long each command took") })
                 try await session.terminal.write(Array("\u{1b}[200~status".utf8))
