@@ -2,7 +2,7 @@
 import Operations
 
 /// What is known of the group while somebody types: the last that was heard.
-struct LiveValues: Equatable, Sendable {
+struct LiveValues: Sendable {
     struct Peer: Equatable, Sendable {
         var region: String?
         var id: Int?
@@ -17,11 +17,6 @@ struct LiveValues: Equatable, Sendable {
     var region: String?
     /// The newest committed entry of that region.
     var commitIndex: UInt64?
-
-    static func == (a: LiveValues, b: LiveValues) -> Bool {
-        a.peers == b.peers && a.region == b.region && a.commitIndex == b.commitIndex
-            && a.regions.elementsEqual(b.regions) { $0 == $1 }
-    }
 
     init() {}
 

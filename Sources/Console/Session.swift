@@ -270,7 +270,7 @@ final class Session: Sendable {
         let invocation = invocation(gate)
         let code = Invocation.$current.withValue(invocation) {
             do throws(Words.Unfinished) {
-                return carryOut(try Words.all(of: line), line, gate, ask)
+                return carryOut(try Words.all(of: line), gate, ask)
             } catch {
                 return mistake("\(error)")
             }
@@ -280,8 +280,7 @@ final class Session: Sendable {
         return code
     }
 
-    func carryOut(_ words: [String], _ line: some StringProtocol, _ gate: any Outlet & Stoppable, _ ask: Ask?) -> Int32
-    {
+    private func carryOut(_ words: [String], _ gate: any Outlet & Stoppable, _ ask: Ask?) -> Int32 {
         guard let first = words.first else { return 0 }
         let rest = Array(words.dropFirst())
         let command: Grammar.Command
@@ -412,8 +411,7 @@ final class Session: Sendable {
     /// Says what is wrong, as one document where JSON is asked for.
     func mistake(_ text: String, name: String = "usage", exitCode: Int32 = 64) -> Int32 {
         let isJSON = Invocation.current.usualFormat == .json
-        let document = Tree.error(name: name, message: text, exitCode: exitCode)
-        Invocation.current.outlet.tell(isJSON ? document.json(.oneLine) + "\n" : "prodha: \(text)\n")
+        Invocation.current.fail(name, text, exitCode: exitCode, isJSON: isJSON)
         return exitCode
     }
 

@@ -107,12 +107,10 @@ extension Session {
             Pause.until(clock.now + .milliseconds(20), clock)
             if Invocation.current.isStopped { return stoppedLooking() }
         }
-        return follow(path, from: .beginning, process: child)
+        return follow(path, process: child)
     }
 
-    private enum Start { case beginning, present }
-
-    private func follow(_ path: String, from start: Start, process: pid_t? = nil) -> Int32 {
+    private func follow(_ path: String, process: pid_t? = nil) -> Int32 {
         var reader: SwitchRecord.Reader
         do throws(SwitchRecord.Failure) {
             reader = try SwitchRecord.Reader(path)
@@ -150,10 +148,7 @@ extension Session {
 
     /// Progress, as a document where JSON is asked for.
     private func note(_ text: String) {
-        let clean = printable(text, limit: 2000)
-        let document = Tree.map([.init("schema_version", .integer(1)), .init("note", .string(clean))])
-        let isJSON = Invocation.current.usualFormat == .json
-        Invocation.current.outlet.tell(isJSON ? document.json(.oneLine) + "\n" : clean + "\n")
+        Invocation.current.note(printable(text, limit: 2000), isJSON: Invocation.current.usualFormat == .json)
     }
 
     private func stoppedLooking() -> Int32 {
@@ -168,7 +163,7 @@ extension Session {
     /// The switch of this machine that runs; else the one that is open in the logs; else the last one of this machine.
     func attach(_ gate: any Outlet & Stoppable) -> Int32 {
         let records = StateFolder.path(options.environment, inner: "switches").map { SwitchRecord.all(in: $0) } ?? []
-        if let running = records.first(where: isAlive) { return follow(running, from: .beginning) }
+        if let running = records.first(where: isAlive) { return follow(running) }
         let inspector: Inspector
         do throws(CredentialsError) {
             inspector = try self.inspector(source, options.timeout, options.credentials, options.environment)
@@ -178,7 +173,7 @@ extension Session {
         let view = ClusterView(inspector.inspectAndWait())
         if gate.isStopped { return 1 }
         if let open = view.regions.compactMap(\.openSwitch).first { return follow(open, inspector, gate) }
-        if let last = records.first { return follow(last, from: .beginning) }
+        if let last = records.first { return follow(last) }
         return mistake("no switch is running; history shows those that were", name: "no_such_switch", exitCode: 1)
     }
 

@@ -121,6 +121,18 @@ public final class Invocation: Sendable {
         if ownsProcess { Cursor.endOnInterrupt() }
     }
 
+    /// Says what is worth knowing beside the result.
+    public func note(_ text: String, isJSON: Bool) {
+        let document = Tree.map([.init("schema_version", .integer(1)), .init("note", .string(text))])
+        outlet.tell(isJSON ? document.json(.oneLine) + "\n" : "\(text)\n")
+    }
+
+    /// Says what went wrong.
+    public func fail(_ name: String, _ message: String, exitCode: Int32, isJSON: Bool) {
+        let document = Tree.error(name: name, message: message, exitCode: exitCode)
+        outlet.tell(isJSON ? document.json(jsonLayout) + "\n" : "prodha: \(message)\n")
+    }
+
     private static var environmentOfProcess: [String: String] {
         var variables: [String: String] = [:]
         var next = environ

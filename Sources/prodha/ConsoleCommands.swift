@@ -115,9 +115,8 @@ struct ConsoleCommands: CommandTable {
             return code.rawValue
         } catch {
             let (message, code) = (Prodha.message(for: error), Prodha.exitCode(for: error).rawValue)
-            let document = Tree.error(name: "failed", message: message, exitCode: code)
-            let isJSON = Invocation.current.usualFormat == .json
-            Invocation.current.outlet.tell(isJSON ? document.json() + "\n" : "prodha: \(message)\n")
+            Invocation.current.fail(
+                "failed", message, exitCode: code, isJSON: Invocation.current.usualFormat == .json)
             return code
         }
     }

@@ -58,16 +58,13 @@ struct TargetOptions: ParsableArguments {
 
     /// Says on standard error what went wrong, in JSON where that is asked for, and gives the exit code to throw.
     func failure(_ name: String, _ message: String, _ code: Int32) -> ExitCode {
-        Invocation.current.outlet.tell(
-            output == .json
-                ? Tree.error(name: name, message: message, exitCode: code).json() + "\n" : "prodha: \(message)\n")
+        Invocation.current.fail(name, message, exitCode: code, isJSON: output == .json)
         return ExitCode(code)
     }
 
     /// Says what is worth knowing beside the result, in JSON where that is asked for.
     func note(_ text: String) {
-        let document = Tree.map([.init("schema_version", .integer(1)), .init("note", .string(text))])
-        Invocation.current.outlet.tell(output == .json ? document.json(.oneLine) + "\n" : "prodha: \(text)\n")
+        Invocation.current.note(output == .json ? text : "prodha: \(text)", isJSON: output == .json)
     }
 
     /// Prints a result. A reader that has gone is not told, but the command has failed.
@@ -81,8 +78,7 @@ extension Invocation {
             try outlet.write(text)
         } catch {
             if !error.isBrokenPipe {
-                let document = Tree.error(name: "output_failed", message: "\(error)", exitCode: 1)
-                outlet.tell(isJSON ? document.json() + "\n" : "prodha: \(error)\n")
+                fail("output_failed", "\(error)", exitCode: 1, isJSON: isJSON)
             }
             throw ExitCode.failure
         }
