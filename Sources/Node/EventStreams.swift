@@ -13,8 +13,6 @@ final class EventStreams {
     static let heartbeat = TimeAmount.seconds(15)
 
     private let eventLoop: any EventLoop
-    private let region: String
-    private let peer: Int
     private let hook: ChangeHook?
     private(set) var log: EventLog
     private var readers: [(writer: StreamWriter, types: Set<EventType>?)] = []
@@ -22,22 +20,26 @@ final class EventStreams {
 
     init(eventLoop: any EventLoop, region: String, peer: PeerID, session: UInt64, hook: ChangeHook?) {
         self.eventLoop = eventLoop
-        self.region = region
-        self.peer = peer.value
         self.hook = hook
-        log = EventLog(session: session)
+        log = EventLog(session: session, region: region, peer: peer)
     }
 
+    /// Not for blocks that are committed.
     func emit(_ type: EventType, _ message: String, _ details: [String: JSONValue] = [:]) {
-        let event = log.add { id in
-            EventDocument(
-                id: id, at: UTCInstant(unixMilliseconds: Clock.unixMilliseconds()), type: type, region: region,
-                peer: peer, message: message, details: details)
-        }
+        let event = log.add(type, message, details, at: Clock.unixMilliseconds())
         if let hook, type != .commit, type != .peer { hook.run(event) }
+        tell(event)
+    }
+
+    func emit(_ commit: EventLog.Commit) {
+        log.add(commit)
+        if !readers.isEmpty, let event = log.lastCommit { tell(event) }
+    }
+
+    private func tell(_ event: EventDocument) {
         guard !readers.isEmpty else { return }
         let frame = Self.frame(event)
-        for reader in readers where reader.types?.contains(type) ?? true { reader.writer.send(frame) }
+        for reader in readers where reader.types?.contains(event.type) ?? true { reader.writer.send(frame) }
     }
 
     /// - Parameters:
@@ -67,11 +69,12 @@ final class EventStreams {
     }
 
     private func missed(before next: EventDocument?) -> EventDocument {
-        EventDocument(
-            id: next?.id ?? log.lastID, at: UTCInstant(unixMilliseconds: Clock.unixMilliseconds()), type: .missed,
-            region: region, peer: peer,
-            message: "events before this one are not kept any more, or were told by an earlier run of this peer",
-            details: [:])
+        var event = log.document(
+            log.last, .missed,
+            "events before this one are not kept any more, or were told by an earlier run of this peer", [:],
+            at: Clock.unixMilliseconds())
+        if let next { event.id = next.id }
+        return event
     }
 
     private static func frame(_ event: EventDocument) -> ByteBuffer {

@@ -51,6 +51,7 @@ final class Node {
 
     // Callers that wait.
     private var nextTicket: Ticket = 1
+    private var handedIn: [Replica.HandIn] = []
     private var commits: [Ticket: EventLoopPromise<CommitAnswer>] = [:]
     private var changes: [Ticket: EventLoopPromise<ChangeAnswer>] = [:]
     var blockWaiters = BlockWaiters()
@@ -131,14 +132,25 @@ final class Node {
         leaveLeadershipForMaintenance()
     }
 
-    /// Hands in a packed block and answers what became of it.
+    /// Hands in a packed block and answers what became of it. Blocks that come within one turn of the loop are handed in at its
+    /// end, together.
     func commit(_ block: BlockRef, bytes: [UInt8]) -> EventLoopFuture<CommitAnswer> {
         let ticket = nextTicket
         nextTicket += 1
         let promise = eventLoop.makePromise(of: CommitAnswer.self)
         commits[ticket] = promise
-        perform { $0.commitBlock(block, bytes: bytes, ticket: ticket, at: $1) }
+        handedIn.append(Replica.HandIn(block, bytes: bytes, ticket: ticket))
+        if handedIn.count == 1 {
+            let node = NIOLoopBound(self, eventLoop: eventLoop)
+            eventLoop.execute { node.value.handIn() }
+        }
         return promise.futureResult
+    }
+
+    private func handIn() {
+        let all = handedIn
+        handedIn.removeAll(keepingCapacity: true)
+        perform { $0.commitBlocks(all, at: $1) }
     }
 
     /// Hands in a change and answers what became of it; after `longest` at the latest, as unknown then.

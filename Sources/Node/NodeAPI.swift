@@ -339,6 +339,7 @@ extension Response {
     }
 
     fileprivate static func committed(_ index: LogIndex, _ term: Term, _ block: BlockRef) -> Response {
-        .document(CommitBlockDocument(index: index, term: term, blockNum: block.number, blockID: block.id.hex))
+        // Its own writer, not that of all documents.
+        .json(.ok, CommitBlockDocument(index: index, term: term, blockNum: block.number, blockID: block.id.hex).json())
     }
 }

@@ -192,11 +192,7 @@ extension Node {
 
     func tell(_ block: BlockRef, _ entry: Entry) {
         events.emit(
-            .commit, "block \(block.number) is committed",
-            [
-                "index": .integer(Int64(clamping: entry.index)), "term": .integer(Int64(clamping: entry.term)),
-                "block_num": .integer(Int64(block.number)), "block_id": .string(block.id.hex),
-            ])
+            EventLog.Commit(block: block, index: entry.index, term: entry.term, at: Clock.unixMilliseconds()))
     }
 
     func tell(_ change: RegionChange, _ words: String, _ entry: Entry) {

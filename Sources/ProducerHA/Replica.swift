@@ -109,6 +109,9 @@ public struct Replica: Sendable {
         }
     }
 
+    /// Blocks that fit and are proposed at the end of this call.
+    private var gathered: [Proposal] = []
+    private var gatheredBytes = 0
     private var waiting: [LogIndex: [Ticket]] = [:]
     private var changesWaiting: [LogIndex: Ticket] = [:]
     /// The index of the newest snapshot.
@@ -228,12 +231,37 @@ public struct Replica: Sendable {
 
     private mutating func standAsideIfInMaintenance() { raft.standsAside = isInMaintenance(raft.id) }
 
-    /// Hands in a packed block, which was checked to be well formed. The answer comes as `Action.answer`.
-    public mutating func commitBlock(_ block: BlockRef, bytes: [UInt8], ticket: Ticket, at now: Instant) -> [Action] {
-        if let answer = proposeBlock(block, bytes: bytes, ticket: ticket, at: now) {
-            actions.append(.answer(ticket, answer))
+    /// A packed block, which was checked to be well formed, and who waits for it.
+    public struct HandIn: Sendable {
+        public var block: BlockRef
+        public var bytes: [UInt8]
+        public var ticket: Ticket
+
+        public init(_ block: BlockRef, bytes: [UInt8], ticket: Ticket) {
+            self.block = block
+            self.bytes = bytes
+            self.ticket = ticket
+        }
+    }
+
+    /// Hands in blocks that came at the same time: lower ones first, whichever way they came. All that fit become one write and
+    /// one message to each follower. The answers come as `Action.answer`.
+    public mutating func commitBlocks(_ handIns: [HandIn], at now: Instant) -> [Action] {
+        let inOrder = handIns.count > 1 ? handIns.sorted { $0.block.number < $1.block.number } : handIns
+        for handIn in inOrder {
+            if let answer = proposeBlock(handIn, at: now) { actions.append(.answer(handIn.ticket, answer)) }
+        }
+        if !gathered.isEmpty {
+            let proposals = gathered
+            gathered.removeAll(keepingCapacity: true)
+            gatheredBytes = 0
+            drive(.propose(proposals), at: now)
         }
         return takeActions()
+    }
+
+    public mutating func commitBlock(_ block: BlockRef, bytes: [UInt8], ticket: Ticket, at now: Instant) -> [Action] {
+        commitBlocks([HandIn(block, bytes: bytes, ticket: ticket)], at: now)
     }
 
     /// Hands in a change. The answer to a ticket comes as `Action.changed`.
@@ -247,7 +275,7 @@ public struct Replica: Sendable {
     private mutating func proposeChange(_ change: Change, ticket: Ticket?, at now: Instant) -> ChangeRefusal? {
         guard raft.role == .leader else { return .notLeader }
         guard var next = proposed else { return .termNotApplied }
-        guard raft.acceptsProposals else { return .busy }
+        guard raft.acceptsProposals() else { return .busy }
         let proposal: Proposal
         let isUnderWay: Bool
         switch change {
@@ -326,9 +354,8 @@ public struct Replica: Sendable {
 
     // MARK: - Proposals
 
-    private mutating func proposeBlock(
-        _ block: BlockRef, bytes: [UInt8], ticket: Ticket, at now: Instant
-    ) -> CommitAnswer? {
+    private mutating func proposeBlock(_ handIn: HandIn, at now: Instant) -> CommitAnswer? {
+        let (block, ticket) = (handIn.block, handIn.ticket)
         guard raft.role == .leader else { return .refused(.obstacle(obstacle(at: now) ?? .noLeader)) }
         // What was committed stays so, whatever else is the matter.
         if let head = state.head?.block, block.number <= head.number {
@@ -340,18 +367,18 @@ public struct Replica: Sendable {
             return .refused(.stale)
         }
         if let obstacle = obstacle(at: now) { return .refused(.obstacle(obstacle)) }
-        guard let proposed else { return .refused(.obstacle(.termNotApplied)) }
+        guard var next = proposed else { return .refused(.obstacle(.termNotApplied)) }
         // A change of the region that is on its way already counts: no block comes after it.
-        switch proposed.region.activity {
+        switch next.region.activity {
         case .standby, .activating: return .refused(.obstacle(.regionStandby))
-        case .active: if proposed.region.isPaused { return .refused(.obstacle(.regionPaused)) }
+        case .active: if next.region.isPaused { return .refused(.obstacle(.regionPaused)) }
         }
         if let under = blockOnItsWay(number: block.number) {
             guard under.block == block else { return .refused(.conflictsWithHead) }
             waiting[under.index, default: []].append(ticket)
             return nil
         }
-        switch proposed.refusal(of: block) {
+        switch next.refusal(of: block) {
         case nil: break
         case .conflictsWithHead: return .refused(.conflictsWithHead)
         case .stale: return .refused(.conflictsWithHead)
@@ -360,16 +387,29 @@ public struct Replica: Sendable {
             .unknownKind:
             return .refused(.unlinkable)
         }
-        guard raft.acceptsProposals else { return .refused(.overloaded) }
-        waiting[raft.lastIndex + 1] = [ticket]
-        _ = propose(Proposal(kind: .block, payload: bytes), at: now)
+        guard raft.acceptsProposals(beyond: gathered.count, bytes: gatheredBytes) else {
+            return .refused(.overloaded)
+        }
+        let proposal = Proposal(kind: .block, payload: handIn.bytes)
+        let entry = entry(of: proposal)
+        guard next.apply(entry) == .accepted else { impossible("block \(block.number) fits and is refused") }
+        proposed = next
+        waiting[entry.index] = [ticket]
+        gathered.append(proposal)
+        gatheredBytes += proposal.payload.count
         return nil
     }
 
     /// A block that is appended and not applied yet.
     private func blockOnItsWay(number: UInt32) -> (index: LogIndex, block: BlockRef)? {
-        guard let top = proposed?.head?.block.number, number <= top, state.index < raft.lastIndex else { return nil }
-        for entry in raft.entriesInMemory(from: state.index + 1, through: raft.lastIndex) where entry.kind == .block {
+        guard let top = proposed?.head?.block.number, number <= top else { return nil }
+        let appended = raft.entriesInMemory(from: state.index + 1, through: raft.lastIndex)
+        let coming = gathered.enumerated().map { at, proposal in
+            Entry(
+                index: raft.lastIndex + 1 + LogIndex(at), term: raft.term, kind: proposal.kind,
+                payload: proposal.payload)
+        }
+        for entry in appended + coming where entry.kind == .block {
             if let header = try? BlockHeader(parsingPrefixOf: entry.payload), header.number == number {
                 return (entry.index, BlockRef(header))
             }
@@ -378,7 +418,7 @@ public struct Replica: Sendable {
     }
 
     private mutating func propose(_ proposal: Proposal, at now: Instant) -> Bool {
-        guard raft.acceptsProposals, var next = proposed else { return false }
+        guard raft.acceptsProposals(), var next = proposed else { return false }
         guard next.apply(entry(of: proposal)) == .accepted else { return false }
         append(proposal, leaving: next, at: now)
         return true
@@ -390,8 +430,11 @@ public struct Replica: Sendable {
         drive(.propose([proposal]), at: now)
     }
 
+    /// The next one behind all that is appended and gathered.
     private func entry(of proposal: Proposal) -> Entry {
-        Entry(index: raft.lastIndex + 1, term: raft.term, kind: proposal.kind, payload: proposal.payload)
+        Entry(
+            index: raft.lastIndex + 1 + LogIndex(gathered.count), term: raft.term, kind: proposal.kind,
+            payload: proposal.payload)
     }
 
     // MARK: - Driving the core

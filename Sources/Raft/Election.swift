@@ -161,6 +161,7 @@ extension RaftCore {
         leaseReleased = false
         leaseAnnounced = false
         uncommittedBytes = 0
+        (proposedAt, proposalsAreClose, commitNoticeDue) = (nil, false, nil)
         progress = [:]
         for peer in settings.others {
             progress[peer] = Progress(next: lastIndex + 1, isLinked: links[peer] != nil)

@@ -45,6 +45,9 @@ public struct Progress: Sendable {
         inFlight.count < limits.appendsInFlight && bytesInFlight < limits.bytesInFlight
     }
 
+    /// It can be told that the leader has committed so far, and was not.
+    func lacksCommit(_ index: LogIndex) -> Bool { state == .replicating && commitSent < index }
+
     mutating func sent(through last: LogIndex, bytes: Int) {
         inFlight.append((last, bytes))
         bytesInFlight += bytes

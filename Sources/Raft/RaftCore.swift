@@ -54,6 +54,11 @@ public struct RaftCore: Sendable {
     var leaseAnnounced = false
     var ownPromiseWrite: UInt64 = 0
     var uncommittedBytes = 0
+    /// When it took a proposal last, and whether that came soon after another one.
+    var proposedAt: Instant?
+    var proposalsAreClose = false
+    /// When followers are told of a commit at the latest; nil while all that are abreast know.
+    var commitNoticeDue: Instant?
 
     // Writes and what waits for them.
     var lastWrite: UInt64 = 0
@@ -122,9 +127,12 @@ public struct RaftCore: Sendable {
     public var counts: Bool { mayVote(in: term) }
 
     /// More proposals are taken: this peer leads, hands over to nobody, and is not too far ahead of its commits.
-    public var acceptsProposals: Bool {
-        role == .leader && transfer == nil && uncommittedBytes < settings.limits.uncommittedBytes
-            && lastIndex - commitIndex < LogIndex(settings.limits.uncommittedEntries)
+    /// - Parameters:
+    ///   - count: proposals that come first.
+    ///   - bytes: of their payloads.
+    public func acceptsProposals(beyond count: Int = 0, bytes: Int = 0) -> Bool {
+        role == .leader && transfer == nil && uncommittedBytes + bytes < settings.limits.uncommittedBytes
+            && lastIndex + LogIndex(count) - commitIndex < LogIndex(settings.limits.uncommittedEntries)
     }
 
     /// A follower without a vote has caught up, and no entry was made since its link came up that could give it one (see
@@ -166,6 +174,7 @@ public struct RaftCore: Sendable {
         if role == .leader {
             wake = min(heartbeatDue, quorumDeadline)
             if leaseNotBefore > lastStep { wake = min(wake, leaseNotBefore) }
+            if let commitNoticeDue { wake = min(wake, commitNoticeDue) }
         }
         if let transfer { wake = min(wake, transfer.deadline) }
         return wake
@@ -199,6 +208,7 @@ public struct RaftCore: Sendable {
         }
         advanceTransfer(at: now)
         announceLease(at: now)
+        forgetCommitNotice()
         return finishStep()
     }
 
@@ -208,6 +218,8 @@ public struct RaftCore: Sendable {
                 loseLeadership(.quorumLost, at: now)
             } else if now >= heartbeatDue {
                 sendHeartbeats(at: now)
+            } else if let commitNoticeDue, now >= commitNoticeDue {
+                tellCommit(at: now)
             }
         } else if now >= electionDeadline {
             startPreElection(at: now)

@@ -23,6 +23,8 @@ extension RaftCore {
             appendToLog(
                 Entry(index: lastIndex + 1, term: term, kind: proposal.kind, payload: proposal.payload))
         }
+        proposalsAreClose = proposedAt.map { now - $0 < settings.limits.commitNoticeDelay * 2 } ?? false
+        proposedAt = now
         for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
     }
 
@@ -68,7 +70,7 @@ extension RaftCore {
                     follower.isLoading = true
                 }
             }
-            let tellsCommit = follower.state == .replicating && follower.commitSent < commitIndex
+            let tellsCommit = commitNoticeDue == nil && follower.lacksCommit(commitIndex)
             guard !entries.isEmpty || heartbeat || tellsCommit else { return }
             sendAppend(entries, after: previous, to: peer, &follower, at: now)
             heartbeat = false
@@ -180,7 +182,24 @@ extension RaftCore {
         let index = matches[settings.quorum - 1]
         guard index > commitIndex, log.term(at: index) == term else { return }
         commit(through: index)
+        if proposalsAreClose {
+            // The next proposal is about to come. A message of its own would cost each follower and this leader as much again.
+            commitNoticeDue = commitNoticeDue ?? now + settings.limits.commitNoticeDelay
+        }
         for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
+    }
+
+    /// Tells followers of the commit index that do not know it yet.
+    mutating func tellCommit(at now: Instant) {
+        commitNoticeDue = nil
+        for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
+    }
+
+    /// Once all have been told.
+    mutating func forgetCommitNotice() {
+        guard commitNoticeDue != nil else { return }
+        let isDone = role != .leader || !progress.values.contains { $0.isLinked && $0.lacksCommit(commitIndex) }
+        if isDone { commitNoticeDue = nil }
     }
 
     private mutating func commit(through index: LogIndex) {

@@ -168,6 +168,9 @@ public struct Limits: Sendable {
     public var uncommittedEntries = 8192
     /// The longest promise that is acknowledged: twice the longest lease that a configuration may have.
     public var longestPromise = Duration.seconds(120)
+    /// While proposals follow each other closer than twice this, followers learn of a commit with the next entries, or when it is
+    /// this old. Else, and with 0, at once, by a message of its own.
+    public var commitNoticeDelay = Duration.milliseconds(1)
     /// Payload bytes of committed entries kept in memory for followers that are a little behind.
     public var cachedBytes = 4 << 20
 

@@ -18,7 +18,7 @@ struct Prodha: ParsableCommand {
             TransferCommand.self,
             PauseCommand.self,
             ResumeCommand.self, ConfirmCommand.self, MaintenanceCommand.self, ValidateCommand.self, BundleCommand.self,
-            ConsoleCommand.self, DemoCommand.self,
+            ConsoleCommand.self, DemoCommand.self, BenchCommand.self,
         ]
     )
 }

@@ -1,27 +1,30 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
 import API
+import Antelope
+import ProducerHA
 import Testing
 
 @testable import Node
 
 @Suite struct EventLogTests {
     private func add(_ type: EventType, to log: inout EventLog) -> EventDocument {
-        log.add { id in
-            EventDocument(
-                id: id, at: UTCInstant(unixMilliseconds: 0), type: type, region: "east", peer: 1, message: "",
-                details: [:])
-        }
+        guard type == .commit else { return log.add(type, "", [:], at: 0) }
+        let block = BlockRef(
+            number: UInt32(log.last) + 1, id: BlockID(number: UInt32(log.last) + 1, digest: .zero),
+            previous: BlockID(number: UInt32(log.last), digest: .zero), slot: BlockTimestamp(slot: 1))
+        log.add(EventLog.Commit(block: block, index: log.last, term: 1, at: 0))
+        return log.lastCommit ?? log.add(.missed, "a commit is not the last event", [:], at: 0)
     }
 
     @Test func aReaderGetsWhatCameSinceItsLastOne() {
-        var log = EventLog(session: 77)
+        var log = EventLog(session: 77, region: "east", peer: 1)
         #expect(log.since("x").events.isEmpty)
         let events = (0..<10).map { add($0.isMultiple(of: 3) ? .region : .commit, to: &log) }
         #expect(log.since(events[3].id) == (Array(events[4...]), false))
         #expect(log.since(log.lastID) == ([], false))
         // Of a run that is over, of the future, of nobody.
-        let other = EventLog(session: 78).lastID
+        let other = EventLog(session: 78, region: "east", peer: 1).lastID
         for id in [other, "", "-", "25", "25-", "25-x", "25-1-1", "-3"] {
             #expect(log.since(id) == (events, true), "\(id)")
         }
@@ -30,7 +33,7 @@ import Testing
 
     /// Blocks come twice a second: a pause of last week must still be there.
     @Test func blocksDoNotPushOutWhatIsRare() {
-        var log = EventLog(session: 1)
+        var log = EventLog(session: 1, region: "east", peer: 1)
         let pause = add(.region, to: &log)
         for _ in 0..<5000 { _ = add(.commit, to: &log) }
         let all = log.since("1-0")

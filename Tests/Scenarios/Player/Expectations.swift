@@ -51,7 +51,7 @@ extension Script {
                 }
                 try compare("\(rest)", "\(try Words.duration(words.rest.first ?? "", "remaining"))")
             case "note": try compare(peer.notes.last ?? "nothing", words.rest.joined(separator: " "))
-            case "proposals": try compare(core.acceptsProposals ? "taken" : "refused", words.rest.first ?? "")
+            case "proposals": try compare(core.acceptsProposals() ? "taken" : "refused", words.rest.first ?? "")
             default: throw Problem(description: "\(what) is nothing to expect")
             }
         }

@@ -1,0 +1,368 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import API
+import FoundationEssentials
+import Glibc
+
+/// What `prodha bench` is asked to do.
+public struct BenchOptions: Sendable {
+    public enum Measurement: String, CaseIterable, Sendable {
+        case floor, idle, commits, failover, handover, recovery
+    }
+
+    public var measurements = Set(Measurement.allCases)
+    public var peers = 3
+    /// Turns of the floor and of commits; each group has its turn in each of them.
+    public var rounds = 3
+    /// Of the blocks that are committed one after the other.
+    public var sizes = [256, 4096, 262_144]
+    /// How many commit at once, and blocks of which size then.
+    public var clients = 64
+    public var clientsSize = 256
+    /// Of one group's turn with one size.
+    public var turn: Duration = .seconds(3)
+    public var kills = 5
+    /// In the log, behind the last snapshot, when a follower recovers.
+    public var entries = 10_000
+    /// Nil: none runs beside.
+    public var etcd: String?
+    /// Another prodha to measure beside this one.
+    public var otherProgram: String?
+    /// On the disk in question. Nil: $TMPDIR or /tmp.
+    public var directory: String?
+
+    public static let peerCounts = 1...9
+    public static let blockSizes = 256...4_194_304
+
+    public init() {}
+}
+
+/// Measures groups of real processes on this machine, by turns, so that other work on it hits all alike.
+public final class Bench {
+    public enum Outcome: Sendable {
+        case measured(BenchDocument)
+        case stopped
+        case failed(String)
+    }
+
+    private let options: BenchOptions
+    private let directory: String
+    private let isStopped: () -> Bool
+    private let tell: (String) -> Void
+
+    /// - Parameters:
+    ///   - version: of this program.
+    ///   - tell: says what is being measured.
+    public static func run(
+        _ options: BenchOptions, version: String, environment: [String: String], isStopped: @escaping () -> Bool,
+        tell: @escaping (String) -> Void
+    ) -> Outcome {
+        // Whoever started this may ignore it, and then no child could be waited for.
+        signal(SIGCHLD, SIG_DFL)
+        do {
+            let base = options.directory ?? environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+            var template = Array("\(base)/prodha-bench-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else {
+                throw BenchFailure(
+                    description: "cannot make a directory in \(base): \(String(cString: strerror(errno))); "
+                        + "give another --directory")
+            }
+            let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let bench = Bench(options, directory, isStopped, tell)
+            do {
+                let document = try bench.measure(version)
+                try? FileManager.default.removeItem(atPath: directory)
+                return .measured(document)
+            } catch let failure as BenchFailure {
+                // Logs are in there.
+                return .failed(failure.description)
+            } catch {
+                try? FileManager.default.removeItem(atPath: directory)
+                throw error
+            }
+        } catch is BenchStopped {
+            return .stopped
+        } catch {
+            return .failed("\(error)")
+        }
+    }
+
+    private init(
+        _ options: BenchOptions, _ directory: String, _ isStopped: @escaping () -> Bool,
+        _ tell: @escaping (String) -> Void
+    ) {
+        self.options = options
+        self.directory = directory
+        self.isStopped = isStopped
+        self.tell = tell
+    }
+
+    private func has(_ measurement: BenchOptions.Measurement) -> Bool { options.measurements.contains(measurement) }
+
+    private func measure(_ version: String) throws -> BenchDocument {
+        var groups: [any BenchGroup] = [
+            try ProdhaGroup(
+                "prodha", program: Leash.program, directory: try subdirectory("prodha"), peers: options.peers,
+                settings: settings)
+        ]
+        if let other = options.otherProgram {
+            groups.append(
+                try ProdhaGroup(
+                    "other", program: try find(other), directory: try subdirectory("other"), peers: options.peers,
+                    settings: settings))
+        }
+        if let etcd = options.etcd {
+            groups.append(
+                try EtcdGroup(program: try find(etcd), directory: try subdirectory("etcd"), peers: options.peers))
+        }
+        defer { for group in groups { group.servers.stop() } }
+        var results: [BenchDocument.Group] = []
+        for group in groups {
+            tell("starting \(options.peers) members of \(group.name)")
+            try group.servers.startAll()
+            _ = try group.awaitLeader(isStopped)
+            results.append(BenchDocument.Group(name: group.name))
+        }
+        if has(.idle) {
+            for at in groups.indices { results[at].idle = try idle(groups[at]) }
+        }
+        var floor = Floor()
+        if has(.floor) || has(.commits) { try commits(groups, &results, &floor) }
+        for at in groups.indices {
+            if has(.failover) { results[at].failover = try gaps(groups[at], "kills of the leader", SIGKILL) }
+            if has(.handover) { results[at].handOver = try gaps(groups[at], "hand-overs", SIGTERM) }
+        }
+        if has(.recovery) {
+            for at in groups.indices { try recovery(groups[at], &results[at]) }
+        }
+        for at in groups.indices { results[at].used = try use(groups[at], over: .zero) }
+        let machine = BenchDocument.Machine(system: Self.system, processors: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        return BenchDocument(
+            version: version, machine: machine, peers: options.peers, rounds: options.rounds,
+            floor: has(.floor) ? floor.document(bytes: options.sizes.min() ?? 256) : nil, groups: results)
+    }
+
+    /// The whole log stays behind the last snapshot, if a peer is to recover that much.
+    private var settings: [String] {
+        has(.recovery) && options.entries > 7200
+            ? [#""snapshot_distance": \#(max(options.entries * 2, 1_000_000))"#] : []
+    }
+
+    private func subdirectory(_ name: String) throws -> String {
+        let path = "\(directory)/\(name)"
+        guard mkdir(path, 0o755) == 0 else {
+            throw BenchFailure(description: "cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+        return path
+    }
+
+    private func find(_ program: String) throws -> String {
+        let places =
+            program.contains("/")
+            ? [program] : ["/usr/bin/\(program)", "/usr/local/bin/\(program)", "/usr/sbin/\(program)"]
+        guard let found = places.first(where: { access($0, X_OK) == 0 }) else {
+            throw BenchFailure(
+                description: "cannot start \(program): it is not there; name its file, or install Debian's etcd-server")
+        }
+        return found
+    }
+
+    private static var system: String {
+        var names = utsname()
+        guard uname(&names) == 0 else { return "unknown" }
+        func text<Value>(_ value: Value) -> String {
+            withUnsafeBytes(of: value) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        }
+        return "\(text(names.sysname)) \(text(names.release)) \(text(names.machine))"
+    }
+
+    // MARK: - Measurements
+
+    private static var idleTime: Duration { .seconds(10) }
+
+    private func idle(_ group: some BenchGroup) throws -> BenchDocument.Process {
+        tell("\(group.name): idle for \(Self.idleTime.components.seconds) s")
+        try group.awaitAgreement(isStopped)
+        return try use(group, over: Self.idleTime)
+    }
+
+    private func use(_ group: some BenchGroup, over time: Duration) throws -> BenchDocument.Process {
+        let pids = group.servers.members.compactMap { group.servers.pid(of: $0) }
+        let before = pids.map { ProcessUse.ticks($0) }
+        let start = LoadClock.now()
+        while LoadClock.now() < start + time.inNanoseconds {
+            if isStopped() { throw BenchStopped() }
+            usleep(50_000)
+        }
+        let seconds = Double(LoadClock.now() - start) / 1e9
+        let spent = zip(pids, before).map { Double(ProcessUse.ticks($0) - $1) / Double(sysconf(Int32(_SC_CLK_TCK))) }
+        return BenchDocument.Process(
+            resident: pids.map { ProcessUse.bytes($0, "VmRSS") }.max() ?? 0,
+            anonymous: pids.map { ProcessUse.bytes($0, "RssAnon") }.max() ?? 0,
+            processor: time == .zero ? 0 : 100 * (spent.max() ?? 0) / seconds)
+    }
+
+    private struct Kind: Hashable {
+        var bytes: Int
+        var clients: Int
+    }
+
+    private func commits(
+        _ groups: [any BenchGroup], _ results: inout [BenchDocument.Group], _ floor: inout Floor
+    ) throws {
+        var kinds = options.sizes.map { Kind(bytes: $0, clients: 1) }
+        if options.clients > 1 { kinds.append(Kind(bytes: options.clientsSize, clients: options.clients)) }
+        if !has(.commits) { kinds = [] }
+        var loads = groups.map { _ in kinds.map { _ in Load() } }
+        for round in 0..<options.rounds {
+            for at in groups.indices where !kinds.isEmpty {
+                let leader = try groups[at].awaitLeader(isStopped)
+                if round == 0 { try warmUp(groups[at], leader) }
+            }
+            if has(.floor) {
+                tell("round \(round + 1) of \(options.rounds): the floor")
+                try floor.measure(
+                    directory: directory, bytes: options.sizes.min() ?? 256, members: options.peers, samples: 1000)
+            }
+            for (number, kind) in kinds.enumerated() {
+                for at in groups.indices {
+                    let clients = count(kind.clients, "client")
+                    tell(
+                        "round \(round + 1) of \(options.rounds): \(groups[at].name), \(kind.bytes) bytes, \(clients)")
+                    let leader = try groups[at].awaitLeader(isStopped)
+                    let load = try Load.run(
+                        groups[at], leader: leader, bytes: kind.bytes, clients: kind.clients, for: options.turn,
+                        isStopped)
+                    loads[at][number].latencies.add(load.latencies)
+                    loads[at][number].elapsed += load.elapsed
+                    loads[at][number].again += load.again
+                }
+            }
+        }
+        for at in groups.indices {
+            results[at].commits = zip(kinds, loads[at]).map { kind, load in
+                let count = load.latencies.samples.count
+                return BenchDocument.Commits(
+                    bytes: kind.bytes, clients: kind.clients, count: count,
+                    perSecond: load.elapsed > 0 ? (Double(count) * 1e9 / Double(load.elapsed)).rounded(to: 1) : 0,
+                    latency: load.latencies.document, again: load.again)
+            }
+        }
+    }
+
+    /// The first commits of a group find caches cold and files short.
+    private func warmUp(_ group: some BenchGroup, _ leader: Int) throws {
+        _ = try Load.run(
+            group, leader: leader, bytes: options.sizes.min() ?? 256, clients: 1, for: .seconds(5), atMost: 500,
+            isStopped)
+    }
+
+    private func gaps(_ group: some BenchGroup, _ what: String, _ signal: Int32) throws -> BenchDocument.Times {
+        var gaps: [Int64] = []
+        for number in 0..<options.kills {
+            tell("\(group.name): \(what), \(number + 1) of \(options.kills)")
+            try group.awaitAgreement(isStopped)
+            let leader = try group.awaitLeader(isStopped)
+            var survivor = Survivor(group, leader: leader, bytes: options.sizes.min() ?? 256)
+            gaps.append(
+                try survivor.gap(of: leader, whenDying: { group.servers.signal(signal, to: leader) }, isStopped))
+            try group.servers.awaitEnd(of: leader)
+            try group.servers.start(leader)
+        }
+        return BenchDocument.Times(nanoseconds: gaps)
+    }
+
+    /// Fills the log, kills a follower, and starts it again.
+    private func recovery(_ group: some BenchGroup, _ result: inout BenchDocument.Group) throws {
+        tell("\(group.name): \(options.entries) commits, then a follower recovers")
+        let leader = try group.awaitLeader(isStopped)
+        let missing = options.entries - Int(clamping: group.committed(at: leader) ?? 0)
+        if missing > 0 {
+            _ = try Load.run(
+                group, leader: leader, bytes: 256, clients: max(options.clients, 1), for: .seconds(3600),
+                atMost: missing,
+                isStopped)
+        }
+        var times: [Int64] = []
+        for _ in 0..<3 {
+            try group.awaitAgreement(isStopped)
+            let all = group.committed(at: try group.awaitLeader(isStopped)) ?? 0
+            result.recovered = all
+            guard let follower = group.servers.members.first(where: { $0 != leader }) else { break }
+            try group.servers.kill(follower)
+            let start = LoadClock.now()
+            try group.servers.start(follower)
+            while group.committed(at: follower) ?? 0 < all {
+                if isStopped() { throw BenchStopped() }
+                try group.servers.complainOfTheDead()
+                guard LoadClock.now() < start + Duration.seconds(120).inNanoseconds else {
+                    throw BenchFailure(description: "member \(follower) of \(group.name) does not recover within 120 s")
+                }
+                usleep(2_000)
+            }
+            times.append(LoadClock.now() - start)
+        }
+        if !times.isEmpty { result.recovery = BenchDocument.Times(nanoseconds: times) }
+    }
+}
+
+/// What the kernel knows of a process.
+enum ProcessUse {
+    /// A field of /proc/PID/status, in bytes; 0 where it is not told.
+    static func bytes(_ pid: Int32, _ field: String) -> UInt64 {
+        let line = text("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix(field + ":") }
+        return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first).flatMap { UInt64($0) }.map { $0 << 10 }
+            ?? 0
+    }
+
+    /// Time of a processor, in the system's ticks.
+    static func ticks(_ pid: Int32) -> UInt64 {
+        let all = text("/proc/\(pid)/stat")
+        // The name before it may hold anything.
+        guard let end = all.lastIndex(of: ")") else { return 0 }
+        let fields = all[all.index(after: end)...].split(separator: " ")
+        guard fields.count > 12 else { return 0 }
+        return (UInt64(fields[11]) ?? 0) + (UInt64(fields[12]) ?? 0)
+    }
+
+    private static func text(_ path: String) -> String {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+}
+
+extension Double {
+    fileprivate func rounded(to decimals: Int) -> Double {
+        let scale = (0..<decimals).reduce(1.0) { product, _ in product * 10 }
+        return (self * scale).rounded() / scale
+    }
+}
+
+extension Latencies {
+    /// In microseconds.
+    var document: BenchDocument.Latency {
+        var all = self
+        func micros(_ share: Int) -> Double { (Double(all.permille(share)) / 1000).rounded(to: 1) }
+        return BenchDocument.Latency(
+            p50: micros(500), p90: micros(900), p99: micros(990), p999: micros(999), max: micros(1000))
+    }
+}
+
+extension Floor {
+    func document(bytes: Int) -> BenchDocument.Floor {
+        let (sync, atOnce, trip) = (sync.document, syncAtOnce.document, roundTrip.document)
+        return BenchDocument.Floor(
+            bytes: bytes, sync: sync, syncAtOnce: atOnce, roundTrip: trip,
+            commit: (atOnce.p50 + trip.p50).rounded(to: 1))
+    }
+}
+
+extension BenchDocument.Times {
+    init(nanoseconds: [Int64]) {
+        let sorted = nanoseconds.map { Double($0) / 1e6 }.sorted()
+        let middle = sorted.count / 2
+        let median =
+            sorted.isEmpty ? 0 : sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+        self.init(
+            count: sorted.count, min: (sorted.first ?? 0).rounded(to: 1), median: median.rounded(to: 1),
+            max: (sorted.last ?? 0).rounded(to: 1))
+    }
+}
