@@ -121,11 +121,12 @@ final class Node {
         isBusy = false
         if let index = commitToRemember { jobs.append(.write(.commit(index))) }
         commitToRemember = nil
+        // First the wire: followers' disks work while this one does.
+        links?.flush()
         if !jobs.isEmpty {
             store.submit(jobs)
             jobs.removeAll(keepingCapacity: true)
         }
-        links?.flush()
         scheduleWake()
         attachment?.follow(Clock.now())
         transactions.follow()
@@ -408,7 +409,7 @@ final class Node {
 
     /// Keeps one timer that is due no later than the core wants to be woken. One that fires early only looks again.
     private func scheduleWake() {
-        let wake = replica.raft.nextWake
+        let wake = replica.nextWake
         if let timerDue, timerDue <= wake { return }
         timer?.cancel()
         timerDue = wake
@@ -417,7 +418,7 @@ final class Node {
         timer = eventLoop.scheduleTask(in: .nanoseconds(delay)) {
             let node = node.value
             node.timerDue = nil
-            if Clock.now() >= node.replica.raft.nextWake { node.handle(.tick) } else { node.scheduleWake() }
+            if Clock.now() >= node.replica.nextWake { node.handle(.tick) } else { node.scheduleWake() }
         }
     }
 

@@ -162,6 +162,9 @@ public struct Replica: Sendable {
         return state.term == raft.term && proposed != nil ? nil : .termNotApplied
     }
 
+    /// As of the core.
+    public var nextWake: Instant { raft.nextWake }
+
     public func canProduce(at now: Instant) -> Bool { obstacle(at: now) == nil }
 
     /// This peer has applied an entry of the current leader's term, so it knows all that was committed before that term.

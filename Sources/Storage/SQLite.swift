@@ -10,6 +10,7 @@ final class Database {
     private(set) var logPages = 0
     /// The error after which nothing is known of what is on the disk. Nothing more is written then.
     private var lost: StoreError?
+    private var begin, commit: Statement?
 
     /// - Parameter vfs: the name of a registered VFS; nil for the system's files.
     init(path: String, vfs: String? = nil) throws(StoreError) {
@@ -74,10 +75,13 @@ final class Database {
     /// Runs `body` as one transaction, durable when this returns. On an error nothing of it remains.
     func transaction(_ body: () throws(StoreError) -> Void) throws(StoreError) {
         if let lost { throw lost }
-        try execute("BEGIN IMMEDIATE")
+        // Kept, since compiling them takes longer than running them.
+        if begin == nil { begin = try prepare("BEGIN IMMEDIATE") }
+        if commit == nil { commit = try prepare("COMMIT") }
+        try begin?.run([])
         do {
             try body()
-            try execute("COMMIT")
+            try commit?.run([])
         } catch {
             // After some errors SQLite has rolled back by itself, and says so here.
             sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)

@@ -62,6 +62,8 @@ public final class Store {
     var peer: PeerRow
     /// The oldest entry that may still take room; what lies at or below the base is not part of the log any more.
     private var oldest: LogIndex
+    /// No entry lies above it.
+    private var newest: LogIndex
     /// Where the next checkpoint is due after one that found the disk full.
     private var postponedCheckpoint = 0
     private var wasFull = false
@@ -115,13 +117,14 @@ public final class Store {
             // Only for reading: the log may be sound although this row is not.
             peer = (try? PeerRow(database)) ?? PeerRow()
         }
-        var oldest = peer.base.index + 1
-        try database.query("SELECT MIN(i) FROM entry") { row in
-            if let first = row.signed(0) { oldest = UInt64(bitPattern: first) }
+        var (oldest, newest) = (peer.base.index + 1, peer.base.index)
+        try database.query("SELECT MIN(i), MAX(i) FROM entry") { row in
+            if row.signed(0) != nil { (oldest, newest) = (row.number(0), row.number(1)) }
             return false
         }
         self.peer = peer
         self.oldest = oldest
+        self.newest = newest
         insert = try database.prepare("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
         truncate = try database.prepare("DELETE FROM entry WHERE i >= ?1")
         drop = try database.prepare("DELETE FROM entry WHERE i <= ?1")
@@ -158,7 +161,7 @@ public final class Store {
     public func write(_ writes: [Write]) throws(StoreError) {
         // On a full disk there may be room in the database where there is none for a longer log.
         try checkpoint(at: wasFull ? 1 : max(Self.urgentCheckpoint, postponedCheckpoint))
-        let before = (peer, oldest)
+        let before = (peer, oldest, newest)
         do {
             try database.transaction { () throws(StoreError) in
                 var (added, addedBytes) = (0, 0)
@@ -183,7 +186,7 @@ public final class Store {
             }
             wasFull = false
         } catch {
-            (peer, oldest) = before
+            (peer, oldest, newest) = before
             if case .full = error { wasFull = true }
             throw error
         }
@@ -192,18 +195,25 @@ public final class Store {
     private func write(_ persist: Persist) throws(StoreError) {
         if let snapshot = persist.snapshot {
             // What lies below is dropped in pieces.
-            try truncate.run([Int64(bitPattern: snapshot.index + 1)])
+            try cut(from: snapshot.index + 1)
             try save(snapshot)
             peer.base = (snapshot.index, snapshot.term)
         }
-        if let first = persist.entries.first { try truncate.run([Int64(bitPattern: first.index)]) }
+        if let first = persist.entries.first { try cut(from: first.index) }
         for entry in persist.entries {
             let values: [Int64?] = [
                 Int64(bitPattern: entry.index), Int64(bitPattern: entry.term), Int64(entry.kind.rawValue),
                 entry.blockHeight.map { Int64($0) }, Int64(entry.payload.count), Checksum.of(entry.payload),
             ]
             try insert.run(values + [Checksum.of(values)], blob: entry.payload)
+            newest = entry.index
         }
+    }
+
+    private func cut(from first: LogIndex) throws(StoreError) {
+        guard first <= newest else { return }
+        try truncate.run([Int64(bitPattern: first)])
+        newest = first - 1
     }
 
     private func save(_ snapshot: Snapshot) throws(StoreError) {

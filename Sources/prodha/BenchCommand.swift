@@ -32,7 +32,7 @@ struct BenchCommand: ParsableCommand {
                 + "by commas. Default: all.", valueName: "list"))
     var only: String?
 
-    @Option(name: .long, help: ArgumentHelp("Peers of the group, from 1 to 9.", valueName: "number"))
+    @Option(name: .long, help: ArgumentHelp("Peers of the group, from 3 to 9.", valueName: "number"))
     var peers = 3
 
     @Option(name: .long, help: ArgumentHelp("Turns of each measurement of commits.", valueName: "number"))

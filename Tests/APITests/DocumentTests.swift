@@ -490,4 +490,14 @@ private let id1034 = String(repeating: "0", count: 5) + "40a" + String(repeating
             #expect(throws: MalformedDocument.self, "\(text)") { try read(text) }
         }
     }
+
+    /// Its answer is made without the encoder.
+    @Test(arguments: [0, 1, UInt64(UInt32.max), .max])
+    func aCommitIsAnsweredAsTheEncoderWould(number: UInt64) throws {
+        let document = CommitBlockDocument(
+            index: number, term: number / 2, blockNum: UInt32(truncatingIfNeeded: number), blockID: id1034)
+        func encoded(_ document: some Document) -> [UInt8] { document.json() }
+        #expect(document.json() == encoded(document))
+        #expect(try CommitBlockDocument(json: document.json()) == document)
+    }
 }

@@ -3,28 +3,31 @@
 import API
 import Antelope
 import ProducerHA
+import Raft
 import Testing
 
 @testable import Node
 
 @Suite struct EventLogTests {
+    private static let block: BlockRef = {
+        let bytes = try? BlockBuilder(startingAt: 7, timestamp: BlockTimestamp(slot: 1), producer: Name("p")).build()
+        return BlockRef(try! BlockHeader(parsingPrefixOf: bytes ?? []))
+    }()
+
     private func add(_ type: EventType, to log: inout EventLog) -> EventDocument {
         guard type == .commit else { return log.add(type, "", [:], at: 0) }
-        let block = BlockRef(
-            number: UInt32(log.last) + 1, id: BlockID(number: UInt32(log.last) + 1, digest: .zero),
-            previous: BlockID(number: UInt32(log.last), digest: .zero), slot: BlockTimestamp(slot: 1))
-        log.add(EventLog.Commit(block: block, index: log.last, term: 1, at: 0))
+        log.add(EventLog.Commit(block: Self.block, index: log.last, term: 1, at: 0))
         return log.lastCommit ?? log.add(.missed, "a commit is not the last event", [:], at: 0)
     }
 
     @Test func aReaderGetsWhatCameSinceItsLastOne() {
-        var log = EventLog(session: 77, region: "east", peer: 1)
+        var log = EventLog(session: 77, region: "east", peer: PeerID(1))
         #expect(log.since("x").events.isEmpty)
         let events = (0..<10).map { add($0.isMultiple(of: 3) ? .region : .commit, to: &log) }
         #expect(log.since(events[3].id) == (Array(events[4...]), false))
         #expect(log.since(log.lastID) == ([], false))
         // Of a run that is over, of the future, of nobody.
-        let other = EventLog(session: 78, region: "east", peer: 1).lastID
+        let other = EventLog(session: 78, region: "east", peer: PeerID(1)).lastID
         for id in [other, "", "-", "25", "25-", "25-x", "25-1-1", "-3"] {
             #expect(log.since(id) == (events, true), "\(id)")
         }
@@ -33,7 +36,7 @@ import Testing
 
     /// Blocks come twice a second: a pause of last week must still be there.
     @Test func blocksDoNotPushOutWhatIsRare() {
-        var log = EventLog(session: 1, region: "east", peer: 1)
+        var log = EventLog(session: 1, region: "east", peer: PeerID(1))
         let pause = add(.region, to: &log)
         for _ in 0..<5000 { _ = add(.commit, to: &log) }
         let all = log.since("1-0")

@@ -34,17 +34,21 @@ final class Trio {
     var cut: Set<Int> = []
     /// Writes of these are never finished.
     var stalled: Set<Int> = []
+    /// Writes and messages of each so far.
+    private(set) var writes = [0, 0, 0]
+    private(set) var messages = [0, 0, 0]
     private var mail: [(from: Int, to: Int, Message)] = []
     private var ticket: Ticket = 0
 
     init(
         startsActive: Bool = true, awaitsFoundation: Bool = false, otherRegions: [String] = [],
-        returnGate: Duration? = nil
+        returnGate: Duration? = nil, limits: Limits = Limits()
     ) throws {
         for id in 0..<3 {
-            let settings = Settings(
+            var settings = Settings(
                 id: PeerID(id), peers: [0, 1, 2].map { PeerID($0) }, quorum: 2, leaseLength: .seconds(1),
                 electionTimeout: .seconds(2)..<(.seconds(4)))
+            settings.limits = limits
             let raft = RaftCore(settings: settings, recovered: RecoveredLog(), randomSeed: UInt64(id), at: now)
             guard let group = GroupID(bytes: Array(repeating: UInt8(id), count: 16)) else { continue }
             var options = Replica.Options(newGroupID: group)
@@ -62,8 +66,10 @@ final class Trio {
     }
 
     /// A trio whose peer 0 leads, and may produce if the region is active.
-    static func serving(startsActive: Bool = true, awaitsFoundation: Bool = false) throws -> Trio {
-        let trio = try Trio(startsActive: startsActive, awaitsFoundation: awaitsFoundation)
+    static func serving(
+        startsActive: Bool = true, awaitsFoundation: Bool = false, limits: Limits = Limits()
+    ) throws -> Trio {
+        let trio = try Trio(startsActive: startsActive, awaitsFoundation: awaitsFoundation, limits: limits)
         trio.elect(0)
         trio.lead(for: .milliseconds(1500))
         return trio
@@ -103,6 +109,16 @@ final class Trio {
         ticket += 1
         perform(replicas[id].commitBlock(try Chain.ref(bytes), bytes: bytes, ticket: ticket, at: now), id)
         return ticket
+    }
+
+    /// The tickets of blocks that are handed in at the same time.
+    func commit(together blocks: [[UInt8]], at id: Int) throws -> [Ticket] {
+        let handIns = try blocks.map { bytes in
+            ticket += 1
+            return Replica.HandIn(try Chain.ref(bytes), bytes: bytes, ticket: ticket)
+        }
+        perform(replicas[id].commitBlocks(handIns, at: now), id)
+        return handIns.map(\.ticket)
     }
 
     /// The answer, once everything has been delivered.
@@ -172,8 +188,12 @@ final class Trio {
     private func perform(_ actions: [Action], _ id: Int) {
         for action in actions {
             switch action {
-            case .persist(let write): if !stalled.contains(id) { step(id, .persisted(through: write.sequence)) }
-            case .send(let message, let to): mail.append((id, to.value, message))
+            case .persist(let write):
+                writes[id] += 1
+                if !stalled.contains(id) { step(id, .persisted(through: write.sequence)) }
+            case .send(let message, let to):
+                messages[id] += 1
+                mail.append((id, to.value, message))
             case .answer(let ticket, let answer): answers[ticket] = answer
             case .changed(let ticket, let answer): changes[ticket] = answer
             case .note(.transferEnded(let peer, let outcome)): transfers.append((id, peer, outcome))

@@ -30,7 +30,7 @@ public struct BenchOptions: Sendable {
     /// On the disk in question. Nil: $TMPDIR or /tmp.
     public var directory: String?
 
-    public static let peerCounts = 1...9
+    public static let peerCounts = 3...9
     public static let blockSizes = 256...4_194_304
 
     public init() {}
@@ -59,6 +59,9 @@ public final class Bench {
         // Whoever started this may ignore it, and then no child could be waited for.
         signal(SIGCHLD, SIG_DFL)
         do {
+            var options = options
+            options.etcd = try options.etcd.map(find)
+            options.otherProgram = try options.otherProgram.map(find)
             let base = options.directory ?? environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
             var template = Array("\(base)/prodha-bench-XXXXXX".utf8CString)
             guard mkdtemp(&template) != nil else {
@@ -107,12 +110,12 @@ public final class Bench {
         if let other = options.otherProgram {
             groups.append(
                 try ProdhaGroup(
-                    "other", program: try find(other), directory: try subdirectory("other"), peers: options.peers,
+                    "other", program: other, directory: try subdirectory("other"), peers: options.peers,
                     settings: settings))
         }
         if let etcd = options.etcd {
             groups.append(
-                try EtcdGroup(program: try find(etcd), directory: try subdirectory("etcd"), peers: options.peers))
+                try EtcdGroup(program: etcd, directory: try subdirectory("etcd"), peers: options.peers))
         }
         defer { for group in groups { group.servers.stop() } }
         var results: [BenchDocument.Group] = []
@@ -155,7 +158,7 @@ public final class Bench {
         return path
     }
 
-    private func find(_ program: String) throws -> String {
+    private static func find(_ program: String) throws -> String {
         let places =
             program.contains("/")
             ? [program] : ["/usr/bin/\(program)", "/usr/local/bin/\(program)", "/usr/sbin/\(program)"]

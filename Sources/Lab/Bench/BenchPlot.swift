@@ -61,7 +61,7 @@ public struct BenchPlot: Sendable, CustomStringConvertible {
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" \
             font-family="sans-serif" font-size="12">
             <rect width="100%" height="100%" fill="white"/>
-            <text x="\(Int(Self.left))" y="20" font-size="14">\(title)</text>
+            <text x="\(Int(Self.left))" y="20" font-size="14">\(escaped(title))</text>
 
             """
         for power in decades {
@@ -90,7 +90,7 @@ public struct BenchPlot: Sendable, CustomStringConvertible {
             out += """
                 <polyline points="\(points)" fill="none" stroke="\(line.color)" stroke-width="2"\(dashes)/>
                 <line x1="\(column)" y1="\(row)" x2="\(column + 22)" y2="\(row)" stroke="\(line.color)" stroke-width="2"\(dashes)/>
-                <text x="\(column + 28)" y="\(row)" dominant-baseline="middle">\(line.name)</text>
+                <text x="\(column + 28)" y="\(row)" dominant-baseline="middle">\(escaped(line.name))</text>
 
                 """
         }
@@ -108,6 +108,20 @@ public struct BenchPlot: Sendable, CustomStringConvertible {
         let room = Self.height - Self.top - Self.bottom
         let span = Double(decades.upperBound - decades.lowerBound)
         return Self.height - Self.bottom - room * (log10(max(value, 1)) - Double(decades.lowerBound)) / span
+    }
+
+    /// As text of XML.
+    private func escaped(_ text: String) -> String {
+        var result = ""
+        for character in text {
+            switch character {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            default: result.append(character)
+            }
+        }
+        return result
     }
 
     private func text(_ value: Double) -> String { decimal(value, 1) }

@@ -107,7 +107,9 @@ public struct Script {
         case "propose":
             let id = try words.number("peer")
             let count = words.rest.isEmpty ? 1 : try words.number("how many")
-            guard peers[id]?.core?.acceptsProposals() == true else { throw Problem(description: "it takes no proposals") }
+            guard peers[id]?.core?.acceptsProposals() == true else {
+                throw Problem(description: "it takes no proposals")
+            }
             step(id, .propose((0..<count).map { _ in Proposal(kind: EntryKind(rawValue: 1), payload: [UInt8(id)]) }))
         case "transfer":
             let id = try words.number("peer")
