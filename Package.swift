@@ -128,7 +128,8 @@ let tests: [Target] = [
         name: "soak",
         dependencies: ["Scenarios", "Simulation", product("ArgumentParser", "swift-argument-parser")],
         path: "Tests/Soak"),
-    .testTarget(name: "ProducerHATests", dependencies: ["Antelope", "ProducerHA", "Raft"]),
+    .target(name: "CAllocations", path: "Tests/CAllocations"),
+    .testTarget(name: "ProducerHATests", dependencies: ["Antelope", "CAllocations", "ProducerHA", "Raft"]),
     .testTarget(
         name: "GateTests",
         dependencies: [

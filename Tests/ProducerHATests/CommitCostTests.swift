@@ -1,6 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
 import Antelope
+import CAllocations
 import ProducerHA
 import Raft
 import Testing
@@ -102,5 +103,64 @@ import Testing
             _ = try trio.answer(to: block, at: 0)
             #expect(trio.replicas.allSatisfy { $0.state.index == trio.replicas[0].state.index })
         }
+    }
+
+    /// What a commit takes from the heap, at the leader and at a follower, from the block's arrival to its being applied. A
+    /// block's bytes are never copied: they are as large as a block may be.
+    @Test(.enabled("a sanitizer has a heap of its own") { allocations_are_counted() }, arguments: [300, 300_000])
+    func commitTakesLittleFromTheHeap(size: Int) throws {
+        let trio = try Trio.serving()
+        var head = trio.replicas[0].state.head?.block
+        func next() throws -> [UInt8] {
+            let bytes = try Chain.block(on: head, slot: (head?.slot.slot ?? 1000) + 1, size: size)
+            head = try Chain.ref(bytes)
+            return bytes
+        }
+        // The first ones find short arrays.
+        for _ in 0..<100 { _ = try trio.answer(to: try next(), at: 0) }
+        var leader = trio.replicas[0]
+        var follower = trio.replicas[1]
+        trio.replicas = []
+        var counts: [(leader: UInt, follower: UInt)] = []
+        var bytes: UInt = 0
+        for ticket in 1...20 as ClosedRange<Ticket> {
+            let block = try next()
+            let reference = try Chain.ref(block)
+            let now = trio.now + .microseconds(300 * Int(ticket))
+            var cost = (leader: UInt(0), follower: UInt(0))
+            func measured(_ part: WritableKeyPath<(leader: UInt, follower: UInt), UInt>, _ work: () -> [Action])
+                -> [Action]
+            {
+                let before = allocations_of_thread()
+                let actions = work()
+                let after = allocations_of_thread()
+                cost[keyPath: part] += after.count - before.count
+                bytes += after.bytes - before.bytes
+                return actions
+            }
+            let proposed = measured(\.leader) {
+                leader.commitBlocks([.init(reference, bytes: block, ticket: ticket)], at: now)
+            }
+            let append = try #require(proposed.messages(to: 1).first)
+            _ = measured(\.leader) { leader.step(.persisted(through: proposed.lastWrite), at: now) }
+            let written = measured(\.follower) { follower.step(.received(append, from: 0), at: now) }
+            let answered = measured(\.follower) { follower.step(.persisted(through: written.lastWrite), at: now) }
+            let answer = try #require(answered.messages(to: 0).first)
+            let committed = measured(\.leader) { leader.step(.received(answer, from: 1), at: now) }
+            #expect(committed.contains { if case .answer(ticket, .committed) = $0 { true } else { false } })
+            counts.append(cost)
+        }
+        let (most, least) = (counts.map(\.leader).max() ?? 0, counts.map(\.follower).max() ?? 0)
+        #expect(most <= 1 && least <= 1, "\(counts.map(\.leader)) \(counts.map(\.follower)), \(bytes / 20) bytes")
+    }
+}
+
+extension [Action] {
+    fileprivate func messages(to peer: PeerID) -> [Message] {
+        compactMap { if case .send(let message, peer) = $0 { message } else { nil } }
+    }
+
+    fileprivate var lastWrite: UInt64 {
+        reduce(0) { if case .persist(let write) = $1 { max($0, write.sequence) } else { $0 } }
     }
 }

@@ -6,7 +6,10 @@ import Raft
 
 /// Blocks of a chain, made by one producer.
 enum Chain {
-    static func block(on previous: BlockRef?, slot: UInt32, confirmed: UInt16 = 0) throws -> [UInt8] {
+    /// - Parameter size: in bytes; nil for a block without transactions.
+    static func block(
+        on previous: BlockRef?, slot: UInt32, confirmed: UInt16 = 0, size: Int? = nil
+    ) throws -> [UInt8] {
         let producer = Name(rawValue: 1)
         let timestamp = BlockTimestamp(slot: slot)
         var builder: BlockBuilder
@@ -16,7 +19,7 @@ enum Chain {
             builder = try BlockBuilder(startingAt: 100, timestamp: timestamp, producer: producer)
         }
         builder.confirmed = confirmed
-        return try builder.build()
+        return try size.map { try builder.build(paddedTo: $0) } ?? builder.build()
     }
 
     static func ref(_ bytes: [UInt8]) throws -> BlockRef { BlockRef(try BlockHeader(parsingPrefixOf: bytes)) }
