@@ -131,7 +131,7 @@ struct PeerReport {
                     let report = RegionReport(encoded: Array(bytes))
                 else { return nil }
                 return Hearsay(
-                    report: report, teller: PeerID(teller), ageMS: UInt32(truncatingIfNeeded: number(age)))
+                    report: report.asHearsay, teller: PeerID(teller), ageMS: UInt32(truncatingIfNeeded: number(age)))
             }
         }
         switch encoded[1] {

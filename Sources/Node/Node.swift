@@ -340,7 +340,7 @@ final class Node {
             if let base = change.base, let attachment, let header = try? BlockHeader(parsingPrefixOf: base) {
                 attachment.applied(base, BlockRef(header))
             }
-            if let base = change.base { transactions.applied(base: base) }
+            transactions.applied(change)
             var metadata: Logger.Metadata = ["epoch": "\(change.epoch)", "index": "\(entry.index)"]
             if let act = change.act { metadata.merge(act.metadata) { _, new in new } }
             let words = "region \(settings.region) is \(change.activity)\(change.isPaused ? ", paused" : "")"
@@ -506,7 +506,7 @@ extension Node: PeerLinksOwner {
         flags.report(report.edit, from: peer)
         nodeosReports[peer] = report.nodeos
         for heard in report.regions {
-            hear(heard.report.asHearsay, from: heard.teller, age: .milliseconds(heard.ageMS))
+            hear(heard.report, from: heard.teller, age: .milliseconds(heard.ageMS))
         }
         attachment?.foundGroup(Clock.now())
     }

@@ -10,7 +10,8 @@ extension TransactionService {
     /// Reads the transactions of the blocks that the log holds, from the head down, a few blocks at a time: the loop and the
     /// store have other things to do in between.
     func loadIndex() {
-        guard let head = node.replica.state.head else { return loaded() }
+        // The last blocks of a region that was overtaken are not the chain's.
+        guard node.replica.state.region.superseded == nil, let head = node.replica.state.head else { return loaded() }
         applied(head.bytes)
         load(through: node.replica.state.index, entries: 16, gaps: gapCount)
     }
@@ -53,10 +54,10 @@ extension TransactionService {
             else { return true }
             return prepend(entry.payload)
         case .region:
-            guard let base = RegionChange(encoded: entry.payload)?.base else { return true }
+            guard let change = RegionChange(encoded: entry.payload) else { return true }
+            if let base = change.base { _ = prepend(base) }
             // What came before may be another chain.
-            _ = prepend(base)
-            return false
+            return change.base == nil && change.superseder == nil
         default: return true
         }
     }

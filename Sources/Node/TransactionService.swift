@@ -130,24 +130,29 @@ final class TransactionService {
         }
     }
 
-    /// The region goes on from this block, which may be any.
-    func applied(base: [UInt8]) {
+    /// The region was overtaken, or goes on from a block which may be any.
+    func applied(_ change: RegionChange) {
         takeApplied()
-        guard let header = try? BlockHeader(parsingPrefixOf: base), header.id != tracker.index.last?.id else { return }
-        if header.previous != tracker.index.last?.id { gap() }
+        if change.superseder != nil { gap(.leftBehind) }
+        guard let base = change.base, let header = try? BlockHeader(parsingPrefixOf: base),
+            header.id != tracker.index.last?.id
+        else { return }
+        if header.previous != tracker.index.last?.id { gap(.leftBehind) }
         applied(base)
     }
 
     /// The state came with a snapshot.
     func restored() {
         takeApplied()
-        gap()
-        if let head = node.replica.state.head { applied(head.bytes) }
+        let state = node.replica.state
+        // It may have been overtaken in between.
+        gap(node.replica.regions.others.isEmpty ? .gap : .leftBehind)
+        if state.region.superseded == nil, let head = state.head { applied(head.bytes) }
     }
 
-    private func gap() {
+    private func gap(_ event: TransactionTracker.Event = .gap) {
         gapCount += 1
-        handle(.gap)
+        handle(event)
         queue?.gap()
     }
 

@@ -69,6 +69,8 @@ extension TransactionTracker {
         case committed(CommittedBlock)
         /// The state came from elsewhere: blocks before the next one may be missing.
         case gap
+        /// The blocks that are known may not be the chain's, and what was concluded from them may not be so.
+        case leftBehind
         /// The client does not wait any more.
         case gone(Ticket)
         case tick

@@ -122,9 +122,10 @@ public struct TransactionTracker: Sendable {
         case .outcome(let attempt, let outcome): end(attempt, outcome, now)
         case .leader(let new): follow(new, now)
         case .committed(let block): committed(block, now)
-        case .gap:
-            index.removeAll()
-            forgetWhatWasNew()
+        case .gap: beginAnew()
+        case .leftBehind:
+            beginAnew()
+            (expired, expiredInOrder) = ([:], [])
         case .gone(let ticket): leave(ticket)
         case .tick: break
         case .shutDown: shutDown(now)
@@ -408,6 +409,11 @@ public struct TransactionTracker: Sendable {
                 expire(key, entry, Known(id: known.id, expiration: expiration), expiration, now)
             }
         }
+    }
+
+    private mutating func beginAnew() {
+        index.removeAll()
+        forgetWhatWasNew()
     }
 
     /// Blocks are missing that may hold any of them.

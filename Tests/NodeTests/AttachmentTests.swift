@@ -23,7 +23,7 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
     private let region = PeerReport.Hearsay(
         report: RegionReport(
             name: "west", epoch: 1 << 40, activity: .activating, activatedEpoch: 7, isCurrent: false,
-            head: .zero, base: nil),
+            head: .zero),
         teller: PeerID(1 << 40), ageMS: 0xfedc_ba98)
 
     @Test func everyReportIsReadAsItWasWritten() {
@@ -41,6 +41,17 @@ private func id(_ number: UInt32, _ fill: UInt8 = 1) -> BlockID {
                 #expect(PeerReport(encoded: report.encoded() + [1, 2, 3])?.nodeos == nodeos)
             }
         }
+    }
+
+    /// What a peer of this group tells of another region answers no question of this peer.
+    @Test func whatAPeerTellsOfOtherRegionsIsHearsay() throws {
+        var told = region
+        told.report.isCurrent = true
+        let read = try #require(PeerReport(encoded: PeerReport(edit: nil, regions: [told]).encoded()))
+        #expect(read.regions == [region])
+        var watch = RegionWatch(others: ["west"])
+        watch.hear(try #require(read.regions.first).report, from: PeerID(4), at: Instant(nanoseconds: 5))
+        #expect(watch.heard["west"]?.currentAt == nil && watch.heard["west"]?.report.epoch == 1 << 40)
     }
 
     @Test func aReportOfAVersionWithoutNodeosIsRead() {

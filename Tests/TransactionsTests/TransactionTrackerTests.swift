@@ -342,6 +342,33 @@ import Testing
         }
     }
 
+    /// Another region went on without the last blocks: what they hold, or let expire, may come in its blocks, or never.
+    @Test func ofWhatIsLeftBehindNothingIsKnown() {
+        for isLeftBehind in [true, false] {
+            let stage = Stage(leader: 2)
+            stage.commit(2, [])
+            stage.handIn(1, trx(1, expires: stage.time(1010)))
+            stage.handIn(2, trx(2, expires: stage.time(1200)))
+            stage.step(.outcome(1, executed(1)))
+            stage.commit(1009, [2])
+            stage.commit(1011, [])
+            guard case .expired = stage.tracker.fate(of: id(1)), case .committed = stage.tracker.fate(of: id(2)) else {
+                Issue.record("\(stage.tracker.fate(of: id(1))), \(stage.tracker.fate(of: id(2)))")
+                return
+            }
+            stage.step(isLeftBehind ? .leftBehind : .gap)
+            #expect(stage.tracker.fate(of: id(2)) == .unknown(blocks: nil))
+            if isLeftBehind {
+                #expect(stage.tracker.fate(of: id(1)) == .unknown(blocks: nil))
+            } else if case .expired = stage.tracker.fate(of: id(1)) {
+            } else {
+                Issue.record("blocks that are missing do not undo what was known")
+            }
+            stage.commit(1020, [])
+            #expect(stage.tracker.index.first == stage.reference(1020))
+        }
+    }
+
     @Test func blocksSinceBeforeTheLongestLifetimeSuffice() {
         // 3600 s are 7200 blocks.
         for (first, ends) in [(UInt32(2810), true), (2812, false)] {
