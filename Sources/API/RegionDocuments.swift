@@ -176,14 +176,17 @@ public struct RegionReportDocument: Document {
     public var leaderID: Int
     public var term: UInt64
     @Nullable public var head: BlockReference?
-    /// The block that the region went on from when it became active last, where one was named.
+    /// The block that the region went on from when it became active last, or that it was given since. Null in what others tell of
+    /// it.
     @Nullable public var base: BlockReference?
+    /// The last block that the region has of others: it made those above itself. Null: not known.
+    @Nullable public var inherited: BlockReference?
     @Nullable public var `switch`: SwitchDocument?
 
     public init(
         region: String, peer: Int, epoch: UInt64, state: RegionStanding, paused: Bool, activatedEpoch: UInt64,
         current: Bool, leaderID: Int, term: UInt64, head: BlockReference? = nil, base: BlockReference? = nil,
-        switch: SwitchDocument? = nil
+        inherited: BlockReference? = nil, switch: SwitchDocument? = nil
     ) {
         self.region = region
         self.peer = peer
@@ -196,11 +199,12 @@ public struct RegionReportDocument: Document {
         self.term = term
         self.head = head
         self.base = base
+        self.inherited = inherited
         self.switch = `switch`
     }
 
     private enum CodingKeys: String, CodingKey {
-        case region, peer, epoch, state, paused, current, term, head, base, `switch`
+        case region, peer, epoch, state, paused, current, term, head, base, inherited, `switch`
         case schemaVersion = "schema_version"
         case activatedEpoch = "activated_epoch"
         case leaderID = "leader_id"

@@ -46,7 +46,9 @@ struct CommittedIDs {
         guard let head = state.head?.block, number <= head.number else { return .aboveTheHead }
         if let superseded = state.region.superseded {
             // Of several producers the chain may have taken up what only this region had.
-            guard ofAllProducers, number >= firstLost(superseded), id != superseded.by.base else { return .belowTheLog }
+            guard ofAllProducers, number >= firstLost(superseded), id != superseded.by.inherited else {
+                return .belowTheLog
+            }
             guard let own = ids[number] else { return .perhapsLeftBehind }
             return own == id ? .leftBehind : .belowTheLog
         }
@@ -56,7 +58,7 @@ struct CommittedIDs {
 
     /// A block that the other region went on from and this one has as well is the chain's, and so are those below.
     private func firstLost(_ superseded: RegionState.Superseded) -> UInt32 {
-        guard let base = superseded.by.base, ids[base.blockNumber] == base else { return superseded.lostFrom }
-        return base.blockNumber
+        guard let fork = superseded.by.inherited, ids[fork.blockNumber] == fork else { return superseded.lostFrom }
+        return fork.blockNumber
     }
 }

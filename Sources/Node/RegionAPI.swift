@@ -31,19 +31,11 @@ extension NodeAPI {
         return .document(report)
     }
 
-    /// How far below the head a block may be for other regions to fetch it.
-    private static let lateBlocks: UInt32 = 100
-
     private func lateBlock(_ request: Request) -> EventLoopFuture<Response> {
         guard let id = request.query["id"].flatMap({ BlockID(hex: $0) }) else {
             return malformed("give id=, 64 hex digits")
         }
-        let head = node.replica.state.head?.block.number ?? 0
-        guard node.replica.state.region.superseded == nil, id.blockNumber <= head,
-            head - id.blockNumber <= Self.lateBlocks
-        else {
-            return answer(.error(.blockNotFound))
-        }
+        guard node.replica.state.mayTellOthers(id) else { return answer(.error(.blockNotFound)) }
         return node.committedBlock(id.blockNumber).map { found in
             guard let found, found.block.id == id else { return .error(.blockNotFound) }
             return Response(status: .ok, headers: ["content-type": "application/octet-stream"], body: found.bytes)
@@ -266,6 +258,17 @@ extension NodeAPI {
     }
 }
 
+extension GroupState {
+    /// How far below the head a block may be for other regions to fetch it.
+    static let lateBlocks: UInt32 = 100
+
+    /// The last blocks of a region that was overtaken are not the chain's.
+    func mayTellOthers(_ id: BlockID) -> Bool {
+        guard region.superseded == nil, let head = head?.block.number, id.blockNumber <= head else { return false }
+        return head - id.blockNumber <= Self.lateBlocks
+    }
+}
+
 extension Node {
     var openSwitchWords: String? {
         replica.state.region.openSwitch.map { "the switch \($0.id), \($0.words), has begun and not ended" }
@@ -285,6 +288,7 @@ extension Node {
             var document = RegionReportDocument(report, peer: settings.raft.id)
             let region = replica.state.region
             document.paused = region.isPaused
+            document.base = region.base.map { BlockReference($0) }
             document.leaderID = Int(leaderID)
             document.term = replica.raft.term
             document.switch = region.openSwitch.map { SwitchDocument($0) }
@@ -309,15 +313,15 @@ extension Node {
             document.truncated = true
             return eventLoop.makeSucceededFuture(document)
         }
-        let base = superseded.by.base
+        let fork = superseded.by.inherited
         let node = NIOLoopBound(self, eventLoop: eventLoop)
-        let own = base.map { committedBlock($0.blockNumber) } ?? eventLoop.makeSucceededFuture(nil)
+        let own = fork.map { committedBlock($0.blockNumber) } ?? eventLoop.makeSucceededFuture(nil)
         return own.flatMap { [document] own in
             let node = node.value
             var document = document
             var first = superseded.lostFrom
-            if let base, own?.block.id == base {
-                first = base.blockNumber + 1
+            if let fork, own?.block.id == fork {
+                first = fork.blockNumber + 1
             } else {
                 document.forkKnown = false
             }
@@ -444,7 +448,7 @@ extension LossDocument.Superseded {
     init(_ superseded: RegionState.Superseded) {
         self.init(
             by: superseded.by.name, epoch: superseded.by.activatedEpoch,
-            base: superseded.by.base.map { BlockReference($0) }, head: superseded.head.map { BlockReference($0) },
+            base: superseded.by.inherited.map { BlockReference($0) }, head: superseded.head.map { BlockReference($0) },
             at: UTCInstant(unixMilliseconds: superseded.at))
     }
 }
@@ -462,13 +466,14 @@ extension RegionReportDocument {
         self.init(
             region: report.name, peer: peer?.value ?? -1, epoch: report.epoch, state: RegionStanding(report.activity),
             paused: false, activatedEpoch: report.activatedEpoch, current: report.isCurrent, leaderID: -1, term: 0,
-            head: report.head.map { BlockReference($0) }, base: report.base.map { BlockReference($0) })
+            head: report.head.map { BlockReference($0) }, inherited: report.inherited.map { BlockReference($0) })
     }
 }
 
 extension RegionReport {
     /// nil for words of a later version, or ids that are none.
-    init?(_ document: RegionReportDocument) {
+    /// - Parameter own: the region that hears it.
+    init?(_ document: RegionReportDocument, heardBy own: RegionState) {
         let activity: RegionActivity
         switch document.state {
         case .standby: activity = .standby
@@ -480,7 +485,7 @@ extension RegionReport {
             return nil
         }
         var ids: [BlockID?] = []
-        for reference in [document.head, document.base] {
+        for reference in [document.head, document.base, document.inherited] {
             guard let reference else {
                 ids.append(nil)
                 continue
@@ -488,8 +493,12 @@ extension RegionReport {
             guard let id = BlockID(hex: reference.blockID) else { return nil }
             ids.append(id)
         }
+        let (base, told) = (ids[1], ids[2])
+        // One that goes on from its own last block made what is below itself, and this region may have that all the same: it has
+        // what they both were given. A version that does not tell what it has of others says nothing better than its base.
+        let isShared = base != nil && base == own.inherited
         self.init(
             name: document.region, epoch: document.epoch, activity: activity, activatedEpoch: document.activatedEpoch,
-            isCurrent: document.current, head: ids[0], base: ids[1])
+            isCurrent: document.current, head: ids[0], inherited: isShared ? base : told ?? base)
     }
 }

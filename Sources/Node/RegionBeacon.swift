@@ -118,7 +118,9 @@ final class RegionBeacon {
             guard document.region == member.region else {
                 return note("a peer of \(printable(document.region)) answers there", member)
             }
-            guard let read = RegionReport(document) else { return note("its report cannot be read", member) }
+            guard let read = RegionReport(document, heardBy: node.replica.state.region) else {
+                return note("its report cannot be read", member)
+            }
             report = read
         } catch {
             return note("\(error)", member)

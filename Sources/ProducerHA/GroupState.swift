@@ -38,6 +38,9 @@ public struct RegionState: Hashable, Sendable {
     public var activatedAt: LogIndex = 0
     /// The block that the region went on from when it became active last, or that it was given since.
     public var base: BlockID?
+    /// The last block that this region has of others: it made all those above itself, as far as its log counts them. nil: not
+    /// known, and it may have made all.
+    public var inherited: BlockID?
     /// Who paused it; nil while it is not paused, and where nobody knows.
     public var pause: OperatorAct?
     /// The entry by which an operator said that no other region is active, or that it does not matter; 0: none did.
@@ -64,10 +67,17 @@ public struct RegionState: Hashable, Sendable {
 
     /// The lowest height of which this region's block may not be the chain's once that one has gone on without it. Where it
     /// went on from is sure only for a block that this region has as well, and that is not known here: it may have been given
-    /// another block since, or be the second one to go on. This region's own blocks of before its `base` it then had of others.
+    /// another block since, or be the second one to go on.
     public func lostFrom(after superseder: RegionReport) -> UInt32 {
-        let own = base.map { min($0.blockNumber, .max - 1) + 1 } ?? 0
-        return min(superseder.base?.blockNumber ?? own, own)
+        let own = inherited.map { min($0.blockNumber, .max - 1) + 1 } ?? 0
+        return min(superseder.inherited?.blockNumber ?? own, own)
+    }
+
+    /// Notes a block that this region is given as its head. One above its own head is the last one of the region that was active
+    /// since. Any other says nothing of the blocks that this region made below it.
+    mutating func inherit(_ block: BlockID, over head: BlockID?) {
+        let isOfOthers = head.map { activity != .active && block.blockNumber > $0.blockNumber } ?? true
+        if isOfOthers || block.blockNumber <= inherited?.blockNumber ?? 0 { inherited = block }
     }
 
     /// A rehearsal that was done.
@@ -195,6 +205,7 @@ public struct GroupState: Hashable, Sendable {
             guard let header = try? BlockHeader(parsingPrefixOf: base) else { return .refused(.malformed) }
             head = Head(block: BlockRef(header), bytes: base, index: entry.index, term: entry.term)
             region.base = header.id
+            region.inherit(header.id, over: ownHead)
         }
         if change.isPaused != region.isPaused { region.pause = change.isPaused ? change.act : nil }
         let wasActive = region.activity == .active
@@ -367,7 +378,8 @@ extension Encoder {
         number(region.confirmedAt)
         optional(region.base)
         byte(
-            (region.openSwitch == nil ? 0 : 1) | (region.superseded == nil ? 0 : 2) | (region.lastDrill == nil ? 0 : 4))
+            (region.openSwitch == nil ? 0 : 1) | (region.superseded == nil ? 0 : 2) | (region.lastDrill == nil ? 0 : 4)
+                | (region.inherited == nil ? 0 : 8))
         if let note = region.openSwitch { self.note(note) }
         if let superseded = region.superseded {
             report(superseded.by)
@@ -379,13 +391,14 @@ extension Encoder {
             time(drill.at)
             optional(drill.gapMS)
         }
+        if let inherited = region.inherited { optional(inherited) }
     }
 }
 
 extension Decoder {
     fileprivate mutating func readAmongOthers(_ region: inout RegionState) -> Bool {
         guard let activated = number(), let activatedAt = number(), let confirmed = number(), let base = optionalID(),
-            let has = byte(), has < 8
+            let has = byte(), has < 16
         else { return false }
         (region.activatedEpoch, region.activatedAt) = (activated, activatedAt)
         (region.confirmedAt, region.base) = (confirmed, base.value)
@@ -402,6 +415,10 @@ extension Decoder {
         if has & 4 != 0 {
             guard let at = time(), let gap = optional() else { return false }
             region.lastDrill = .init(at: at, gapMS: gap.value)
+        }
+        if has & 8 != 0 {
+            guard let inherited = optionalID()?.value else { return false }
+            region.inherited = inherited
         }
         return true
     }

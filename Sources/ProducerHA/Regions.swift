@@ -72,12 +72,12 @@ public struct RegionReport: Hashable, Sendable {
     /// The peer that says so leads with a lease, or heard its leader a moment ago, and has caught up: so it stands.
     public var isCurrent: Bool
     public var head: BlockID?
-    /// The block that the region went on from when it became active last, where one was named.
-    public var base: BlockID?
+    /// The last block that the region has of others; nil where that is not known.
+    public var inherited: BlockID?
 
     public init(
         name: String, epoch: UInt64, activity: RegionActivity, activatedEpoch: UInt64, isCurrent: Bool,
-        head: BlockID? = nil, base: BlockID? = nil
+        head: BlockID? = nil, inherited: BlockID? = nil
     ) {
         self.name = name
         self.epoch = epoch
@@ -85,7 +85,7 @@ public struct RegionReport: Hashable, Sendable {
         self.activatedEpoch = activatedEpoch
         self.isCurrent = isCurrent
         self.head = head
-        self.base = base
+        self.inherited = inherited
     }
 
     /// As one peer tells another what it heard: an answer to nobody's question.
@@ -297,7 +297,7 @@ extension Encoder {
         number(report.activatedEpoch)
         byte(report.isCurrent ? 1 : 0)
         optional(report.head)
-        optional(report.base)
+        optional(report.inherited)
     }
 }
 
@@ -330,10 +330,10 @@ extension Decoder {
     mutating func report() -> RegionReport? {
         guard let name = text(), let epoch = number(), let activity = byte().flatMap(RegionActivity.init(rawValue:)),
             let activated = number(), let current = byte(), current <= 1, let head = optionalID(),
-            let base = optionalID()
+            let inherited = optionalID()
         else { return nil }
         return RegionReport(
             name: name, epoch: epoch, activity: activity, activatedEpoch: activated, isCurrent: current == 1,
-            head: head.value, base: base.value)
+            head: head.value, inherited: inherited.value)
     }
 }

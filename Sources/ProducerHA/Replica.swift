@@ -201,7 +201,7 @@ public struct Replica: Sendable {
         guard region.epoch > 0 else { return nil }
         return RegionReport(
             name: name, epoch: region.epoch, activity: region.activity, activatedEpoch: region.activatedEpoch,
-            isCurrent: isCurrent(at: now), head: state.head?.block.id, base: region.base)
+            isCurrent: isCurrent(at: now), head: state.head?.block.id, inherited: region.inherited)
     }
 
     /// What it knows of its group is how that stands, or stood a moment ago.

@@ -1,5 +1,6 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
+import Antelope
 import Foundation
 import Testing
 
@@ -218,10 +219,32 @@ extension Acceptance {
         @Test func aRegionThatWasOvertakenFencesItself() async throws {
             try await withRegions { regions in
                 try await regions.start()
-                var chain = try Chain()
-                let shared = try chain.next(4)
+                // The last of four holds a transaction.
+                let recorded = try Recording.blocks()
+                let ids = try recorded.map { block in
+                    let parsed = try SignedBlock(parsing: block.packed)
+                    return parsed.receipts.compactMap { receipt -> TransactionID? in
+                        guard case .packed(let packed) = receipt.transaction else { return nil }
+                        return UnpackedTransaction(unpacking: parsed.bytes[packed.transaction])?.id
+                    }
+                }
+                let last = try #require(ids.indices.dropFirst(3).first { !ids[$0].isEmpty })
+                let shared = Array(recorded[(last - 3)...last])
+                var chain = try Chain(after: (shared[3].number, shared[3].id))
                 try await produces(regions.east)
                 try await regions.east.commit(shared)
+                func fate(_ peer: Peer) async throws -> String? {
+                    try await peer.get("/v1/prodha/transaction?id=\(ids[last][0])").document()["state"]?.string
+                }
+                for peer in regions.east.peers {
+                    try await eventually("peer \(peer.id) has its block") { try await fate(peer) == "committed" }
+                }
+                let head = "/v1/prodha/region/head?id=\(shared[3].id)"
+                try #require(try await regions.east.leader().get(head).status == 200)
+                // Its own last block is its base: that says nothing of where another one goes on.
+                try #require(try await post(regions.east, "activate", ["renew": true]).status == 200)
+                let own = try await regions.east.leader().get("/v1/prodha/region").document()
+                try #require(own["base.block_id"]?.string == shared[3].id && own["inherited"] == .null, "\(own)")
                 for peer in regions.west.peers {
                     try await eventually("peer \(peer.id) hears of east's last block") {
                         try await peer.status()["regions"]?.array?.first?["report.head.block_id"]?.string
@@ -251,6 +274,14 @@ extension Acceptance {
                     ["epoch": 1_000_000, "force": true, "base": .string(shared[2].hex)]
                 ).document()
                 try #require(forced["activated_epoch"]?.int == 1_000_000)
+                // Nor does a block that is given to it since.
+                var other = try Chain(after: (shared[2].number, shared[2].id))
+                let far = try other.next(20)
+                try #require(try await post(regions.west, "rebase", ["base": .string(far[19].hex)]).status == 200)
+                let goesOn = try await regions.west.leader().get("/v1/prodha/region").document()
+                try #require(
+                    goesOn["base.block_id"]?.string == far[19].id
+                        && goesOn["inherited.block_id"]?.string == shared[2].id, "\(goesOn)")
                 // The record of what was known, though nobody told it.
                 let history = try await west.get("/v1/prodha/history").document()["entries"]?.array ?? []
                 let record = try #require(history.last { $0["given_up.region"]?.string == "east" })
@@ -271,12 +302,53 @@ extension Acceptance {
                 try #require(status["production.superseded.epoch"]?.int == 1_000_000)
                 let loss = try await regions.east.leader().get("/v1/prodha/loss").document()
                 try #require(loss["blocks"]?.array?.map { $0["block_id"]?.string } == [shared[3].id], "\(loss)")
-                try #require(loss["truncated"]?.bool == false)
+                try #require(loss["truncated"]?.bool == false && loss["fork_known"]?.bool == true)
+                try #require(loss["superseded.base.block_id"]?.string == shared[2].id)
+                // Nobody is told any more that they are the chain's, nor after a restart.
+                let restarted = try #require(try await regions.east.followers().first)
+                try await restarted.kill()
+                try await restarted.startAndServe()
+                try await restarted.reaches(shared[3].number)
+                for peer in regions.east.peers {
+                    try await peer.get(head).error(404, "block_not_found")
+                    try #require(try await fate(peer) == "unknown", "peer \(peer.id)")
+                }
                 try await regions.east.submit(try chain.candidate()).error(409, "region_standby")
-                var other = try Chain(after: (shared[2].number, shared[2].id))
                 try await regions.west.commit(try other.next(2))
                 try #require(
                     try await regions.producers().allSatisfy { peer in regions.west.peers.contains { $0 === peer } })
+            }
+        }
+
+        /// What a peer was told by one of its own region answers no question, and goes no further: it would never be forgotten.
+        @Test func aPeerTellsOfOtherRegionsOnlyWhatItHeardItself() async throws {
+            try await withRegions { regions in
+                let (first, others) = (regions.east.peers[0], Array(regions.east.peers.dropFirst()))
+                let nobody: JSON = [["name": "west", "peers": [["id": 4, "api": "127.0.0.1:1"]]]]
+                for peer in others {
+                    try peer.edit { file in
+                        file["regions"] = .array((file["regions"]?.array ?? []).prefix(1) + (nobody.array ?? []))
+                    }
+                }
+                try await regions.start()
+                func told(_ peer: Peer) async throws -> JSON? {
+                    try await peer.status()["regions"]?.array?.first?["report"]
+                }
+                try await eventually("the first one hears west") { try await told(first)?["current"]?.bool == true }
+                for peer in others {
+                    try await eventually("it tells peer \(peer.id)") { try await told(peer)?["epoch"] != nil }
+                    try #require(try await told(peer)?["current"]?.bool == false)
+                }
+                try await first.kill()
+                try await others[1].kill()
+                try await others[1].startAndServe()
+                _ = try await regions.east.leader()
+                try await always("peer \(others[0].id) tells it no further", for: .seconds(4)) {
+                    try await told(others[1])?["epoch"] == nil
+                }
+                try #require(try await told(others[0])?["epoch"] != nil)
+                try await first.startAndServe()
+                try await eventually("the first one does") { try await told(others[1])?["epoch"] != nil }
             }
         }
 

@@ -1,5 +1,6 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
+import API
 import Antelope
 import ProducerHA
 import Raft
@@ -31,10 +32,10 @@ import Testing
             try apply(.init(expects: epoch, epoch: epoch + 1, activity: activity, isPaused: false, base: base))
         }
 
-        func isOvertaken(base: BlockID?) throws {
+        func isOvertaken(fork: BlockID?) throws {
             let epoch = state.region.epoch
             let by = RegionReport(
-                name: "west", epoch: 90, activity: .active, activatedEpoch: 90, isCurrent: true, base: base)
+                name: "west", epoch: 90, activity: .active, activatedEpoch: 90, isCurrent: true, inherited: fork)
             try apply(
                 .init(
                     expects: epoch, epoch: epoch + 1, activity: .standby, isPaused: false, superseder: by,
@@ -84,7 +85,7 @@ import Testing
     func whatAnotherRegionMayHaveGoneOnWithoutIsNotTheChains(base: UInt32?, isShared: Bool, first: UInt32) throws {
         let log = try Log(from: 100, making: 10)
         let id = try base.map { isShared ? try log.own($0) : try other($0) }
-        try log.isOvertaken(base: id)
+        try log.isOvertaken(fork: id)
         for number in UInt32(100)...110 {
             let own = try log.own(number)
             #expect(log.height(own) == (number < first ? .belowTheLog : .leftBehind), "height \(number)")
@@ -100,11 +101,61 @@ import Testing
         if isAtBase, let id { #expect(log.height(id) == .belowTheLog) }
     }
 
+    /// A switch of its own that came to nothing moved its base; the other one went on from a block below that.
+    @Test(arguments: [true, false]) func blocksOfBeforeASwitchBackAreNotTheChains(isForkKnown: Bool) throws {
+        let log = try Log(from: 90, making: 30)
+        try log.change(.standby)
+        try log.change(.active)
+        try log.isOvertaken(fork: isForkKnown ? try log.own(100) : try other(300))
+        for number in UInt32(90)...120 {
+            let isLost = number > (isForkKnown ? 100 : 90)
+            #expect(log.height(try log.own(number)) == (isLost ? .leftBehind : .belowTheLog), "height \(number)")
+        }
+        try log.change(.active, base: .other(310))
+        for number in [101, 120] as [UInt32] { #expect(log.height(try log.own(number)) == .belowTheLog) }
+    }
+
+    @Test func otherRegionsAreToldOfTheLastBlocksUntilItGivesWay() throws {
+        let log = try Log(from: 100, making: 120)
+        for (number, isTold) in [(220, true), (120, true), (119, false)] as [(UInt32, Bool)] {
+            #expect(log.state.mayTellOthers(try log.own(number)) == isTold, "height \(number)")
+        }
+        #expect(!log.state.mayTellOthers(try other(221)))
+        #expect(!GroupState().mayTellOthers(try other(1)))
+        try log.isOvertaken(fork: try log.own(150))
+        for number in [150, 151, 220] as [UInt32] { #expect(!log.state.mayTellOthers(try log.own(number))) }
+        try log.change(.active, base: .other(230))
+        #expect(log.state.mayTellOthers(try other(230)))
+    }
+
+    /// What a region is read to say of where it went on.
+    @Test func aRegionIsTakenAtItsLowestWordUnlessThisOneKnowsBetter() throws {
+        func heard(base: UInt32?, inherited: UInt32?, here: UInt32? = nil) throws -> UInt32? {
+            func reference(_ number: UInt32?) throws -> BlockReference? {
+                try number.map { BlockReference(try other($0)) }
+            }
+            let document = RegionReportDocument(
+                region: "west", peer: 4, epoch: 9, state: .active, paused: false, activatedEpoch: 9, current: true,
+                leaderID: 4, term: 2, base: try reference(base), inherited: try reference(inherited))
+            var own = GroupState().region
+            own.inherited = try here.map { try other($0) }
+            return try #require(RegionReport(document, heardBy: own)).inherited?.blockNumber
+        }
+        for here in [nil, 120] as [UInt32?] {
+            #expect(try heard(base: nil, inherited: nil, here: here) == nil)
+            #expect(try heard(base: 300, inherited: 100, here: here) == 100)
+        }
+        // It goes on from its own last block, and this region went on from there as well.
+        #expect(try heard(base: 120, inherited: 50, here: 120) == 120)
+        // A version that knows of none.
+        #expect(try heard(base: 120, inherited: nil) == 120)
+    }
+
     @Test(arguments: [RegionActivity.active, .standby]) func aBlockThatIsGivenIsTheChains(activity: RegionActivity)
         throws
     {
         let log = try Log(from: 100, making: 10)
-        try log.isOvertaken(base: try log.own(105))
+        try log.isOvertaken(fork: try log.own(105))
         try log.change(activity, base: .other(150))
         #expect(log.height(try other(150)) == .committed(try other(150)))
         for number in UInt32(101)...110 {

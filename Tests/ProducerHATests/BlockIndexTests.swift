@@ -36,8 +36,8 @@ import Testing
         #expect(model.keys.allSatisfy { blocks.index(ofHeight: $0) == nil })
     }
 
-    private func report(base: BlockID?) -> RegionReport {
-        RegionReport(name: "west", epoch: 7, activity: .active, activatedEpoch: 7, isCurrent: true, base: base)
+    private func report(fork: BlockID?) -> RegionReport {
+        RegionReport(name: "west", epoch: 7, activity: .active, activatedEpoch: 7, isCurrent: true, inherited: fork)
     }
 
     /// A region that comes back with blocks that another one went on without, and goes on from that one's blocks later: as it is
@@ -48,7 +48,7 @@ import Testing
         for number in UInt32(10)...30 { blocks.append(number: number, index: LogIndex(number)) }
         blocks.follow(
             RegionChange(
-                expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: report(base: nil), lostFrom: 21))
+                expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: report(fork: nil), lostFrom: 21))
         blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true))
         #expect(blocks.index(ofHeight: 22) == 22, "it is asked what was lost")
         let base = try Chain.block(on: nil, slot: 1)
@@ -63,18 +63,18 @@ import Testing
         #expect(blocks.index(ofHeight: number) == LogIndex(number))
     }
 
-    /// What another region says that it went on from may be far above where it left this one, or as far below.
+    /// What another region says that it has of others may be far above where it left this one, or as far below.
     @Test func whatMayBeLostBeginsAboveWhatOthersMadeOrBelow() {
         func id(_ number: UInt32) -> BlockID { BlockID(number: number, digest: .zero) }
         var region = RegionState()
-        #expect(region.lostFrom(after: report(base: id(5))) == 0 && region.lostFrom(after: report(base: nil)) == 0)
-        region.base = id(100)
-        for (base, first) in [(nil, 101), (110, 101), (195, 101), (101, 101), (100, 100), (95, 95)]
+        #expect(region.lostFrom(after: report(fork: id(5))) == 0 && region.lostFrom(after: report(fork: nil)) == 0)
+        region.inherited = id(100)
+        for (fork, first) in [(nil, 101), (110, 101), (195, 101), (101, 101), (100, 100), (95, 95)]
             as [(UInt32?, UInt32)]
         {
-            #expect(region.lostFrom(after: report(base: base.map(id))) == first)
+            #expect(region.lostFrom(after: report(fork: fork.map(id))) == first)
         }
-        region.base = id(.max)
-        #expect(region.lostFrom(after: report(base: nil)) == .max)
+        region.inherited = id(.max)
+        #expect(region.lostFrom(after: report(fork: nil)) == .max)
     }
 }

@@ -21,7 +21,7 @@ import Testing
     ) -> RegionReport {
         RegionReport(
             name: name, epoch: epoch, activity: activity, activatedEpoch: activated, isCurrent: isCurrent,
-            head: BlockID(number: 7, digest: .zero), base: nil)
+            head: BlockID(number: 7, digest: .zero))
     }
 
     private static let known = GivenUpRegion.Known(

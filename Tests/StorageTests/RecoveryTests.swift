@@ -56,7 +56,7 @@ import Testing
                     parsingPrefixOf: block(startingAt: .random(in: 50...200, using: &random)))
                 let superseder = RegionReport(
                     name: "west", epoch: epoch + 1, activity: .active, activatedEpoch: epoch + 1, isCurrent: true,
-                    base: lowest.id)
+                    inherited: lowest.id)
                 return RegionChange(
                     expects: epoch, epoch: epoch + 1, activity: .standby, isPaused: false, superseder: superseder,
                     lostFrom: lowest.number
