@@ -148,6 +148,8 @@ final class Checkers {
     /// The region as the log makes it.
     var region: RegionModel { model }
     var lastBlock: BlockRef? { head }
+    /// The block of an entry that was committed.
+    func block(of index: LogIndex) -> BlockID? { made[index] }
 
     func restores(_ peer: Int, _ state: GroupState) {
         guard state.index <= LogIndex(applied.count) else {

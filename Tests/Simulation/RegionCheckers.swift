@@ -47,6 +47,17 @@ final class RegionCheckers {
     private var answeredAt: [[Int: TrueTime]] = [[:], [:]]
     /// The latest leader that was seen to produce.
     private var lastProducer: [(host: Int, term: Term)?] = [nil, nil]
+    /// The latest one whose index of blocks was looked at.
+    private var lastIndex: [(host: Int, term: Term, epoch: UInt64)?] = [nil, nil]
+    /// Each block that was made, and the one it stands on.
+    private var previous: [BlockID: BlockID] = [:]
+    /// The last block of each region's log.
+    private var heads: [BlockID?] = [nil, nil]
+    /// Another region went on without this one, and this one has written that down.
+    private var isOvertaken = [false, false]
+    /// Below this height either region may have blocks that an operator took back by hand, or that a region had which was stopped,
+    /// and not overtaken, when another one was forced to go on without them.
+    private var takenBack: UInt32 = 0
 
     init(_ plan: RegionsPlan) {
         isPlanned = plan.kind == .planned
@@ -80,6 +91,8 @@ final class RegionCheckers {
             guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return }
             let block = BlockRef(header)
             bytes[block.id.hex] = entry.payload
+            previous[block.id] = block.previous
+            heads[region] = block.id
             chain.append(block.id)
             lastMade[region] = entry.index
             latest[region] = (block, time)
@@ -146,6 +159,8 @@ final class RegionCheckers {
             check(!settled.contains(id), "settled", "a change of \(id) comes after it was said to be over: \(change)")
         }
         let base = change.base.flatMap { try? BlockHeader(parsingPrefixOf: $0) }
+        if let base { goesOn(region, from: base, byHand: change.activity == was && !change.renews) }
+        if change.superseder != nil || change.settlesWhatWasLost { isOvertaken[region] = change.superseder != nil }
         guard change.activity == .active, change.renews || was != .active else {
             if base != nil {
                 count("rebases")
@@ -181,6 +196,16 @@ final class RegionCheckers {
             "\(name) goes on from block \(last?.number ?? 0); the last one of both regions was \(head.number)")
     }
 
+    private func goesOn(_ region: Int, from base: BlockHeader, byHand: Bool) {
+        defer { heads[region] = base.id }
+        previous[base.id] = base.previous
+        guard !isPlanned, byHand || !isOvertaken[region], let head = heads[region] else { return }
+        var block: BlockID? = base.id
+        while let next = block, next.blockNumber > head.blockNumber { block = previous[next] }
+        if block == head { return }
+        takenBack = max(takenBack, base.number, 1 + (heads.compactMap { $0?.blockNumber }.max() ?? 0))
+    }
+
     /// The two logs say the same, and it is so.
     private func ended(_ end: SwitchEnd, _ region: Int) {
         guard isPlanned else { return }
@@ -205,6 +230,31 @@ final class RegionCheckers {
     }
 
     // MARK: - Moments
+
+    func hasShownIndex(_ region: Int, _ host: Int, _ replica: Replica) -> Bool {
+        lastIndex[region].map { $0 == (host, replica.raft.term, replica.state.region.epoch) } ?? false
+    }
+
+    /// The blocks that a region has by their heights, as one of its leaders may produce, are those below its head.
+    func showsIndex(_ region: Int, _ host: Int, _ world: World) {
+        guard producers == .sole, let replica = world.hosts[host].replica, !hasShownIndex(region, host, replica) else {
+            return
+        }
+        lastIndex[region] = (host, replica.raft.term, replica.state.region.epoch)
+        count("indexes")
+        var next = replica.state.head?.block.id
+        while let block = next, block.blockNumber >= takenBack {
+            if let index = replica.blocks.index(ofHeight: block.blockNumber), let held = world.checkers.block(of: index)
+            {
+                check(
+                    held == block, "blocks of the chain",
+                    "peer \(host + 1) of \(RegionsPlan.names[region]) may produce on block"
+                        + " \(replica.state.head?.block.number ?? 0), and says that \(held), entry \(index), is the block of"
+                        + " height \(block.blockNumber); it is \(block)")
+            }
+            next = previous[block]
+        }
+    }
 
     func leads(_ region: Int, _ host: Int, at time: TrueTime) { leadsSince[region][host] = time }
 

@@ -256,19 +256,23 @@ public final class TwoRegions {
         guard east != nil || west != nil else { return }
         if let east { checkers.produces(0, east, worlds[0], at: moment) }
         if let west { checkers.produces(1, west, worlds[1], at: moment) }
+        if let east { checkers.showsIndex(0, east, worlds[0]) }
+        if let west { checkers.showsIndex(1, west, worlds[1]) }
         // An earlier leader may hold its lease still when a new one has already made the region standby.
         let areActive = worlds.allSatisfy { $0.checkers.region.activity == .active }
         guard east != nil && west != nil || areActive else { return }
         checkers.standAlone([east, west], worlds, contact: contact([east, west]), at: moment)
     }
 
-    /// Of one active region, only the first moment of a leader matters.
+    /// Of one active region, only the first moment of a leader matters, and that after a change.
     private func mayBeNew(_ isActive: [Bool]) -> Bool {
         guard let region = isActive.firstIndex(of: true) else { return false }
         let world = worlds[region]
         return world.leading.contains { host in
-            guard let term = world.hosts[host].replica?.raft.term else { return false }
-            return world.isOfActiveRegion(host) && !checkers.hasProduced(region, host, term)
+            guard let replica = world.hosts[host].replica else { return false }
+            return world.isOfActiveRegion(host)
+                && !(checkers.hasProduced(region, host, replica.raft.term)
+                    && checkers.hasShownIndex(region, host, replica))
         }
     }
 
