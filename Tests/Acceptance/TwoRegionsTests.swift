@@ -308,8 +308,10 @@ extension Acceptance {
                 let restarted = try #require(try await regions.east.followers().first)
                 try await restarted.kill()
                 try await restarted.startAndServe()
-                try await restarted.reaches(shared[3].number)
                 for peer in regions.east.peers {
+                    try await eventually("peer \(peer.id) knows that east gave way") {
+                        try await peer.status()["production.superseded.by"]?.string == "west"
+                    }
                     try await peer.get(head).error(404, "block_not_found")
                     try #require(try await fate(peer) == "unknown", "peer \(peer.id)")
                 }
