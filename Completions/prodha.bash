@@ -173,13 +173,13 @@ _prodha() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    run|status|failover|log|history|transfer|pause|resume|confirm|maintenance|validate|bundle|console|demo|help)
+    run|status|failover|log|history|transfer|pause|resume|confirm|maintenance|validate|bundle|console|demo|bench|help)
         # Offer subcommand argument completions
         "_prodha_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'run status failover log history transfer pause resume confirm maintenance validate bundle console demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'run status failover log history transfer pause resume confirm maintenance validate bundle console demo bench help' -- "${cur}"))
         ;;
     esac
 }
@@ -815,6 +815,58 @@ _prodha_demo() {
         return
         ;;
     '--block-interval-ms')
+        return
+        ;;
+    esac
+}
+
+_prodha_bench() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--only --peers --rounds --sizes --clients --seconds --kills --entries --etcd --beside --directory --output)
+    __prodha_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--only')
+        return
+        ;;
+    '--peers')
+        return
+        ;;
+    '--rounds')
+        return
+        ;;
+    '--sizes')
+        return
+        ;;
+    '--clients')
+        return
+        ;;
+    '--seconds')
+        return
+        ;;
+    '--kills')
+        return
+        ;;
+    '--entries')
+        return
+        ;;
+    '--etcd')
+        __prodha_add_completions -f
+        return
+        ;;
+    '--beside')
+        __prodha_add_completions -f
+        return
+        ;;
+    '--directory')
+        __prodha_add_completions -d
+        return
+        ;;
+    '--output')
+        __prodha_add_completions -W 'table'$'\n''json'$'\n''svg'
         return
         ;;
     esac

@@ -3,6 +3,7 @@
 // Stands before the C library's heap and counts: the program's own malloc comes first for all libraries that it uses.
 #include "allocations.h"
 
+#include <features.h>
 #include <stddef.h>
 
 #if defined(__has_feature)
