@@ -19,7 +19,7 @@ SOAK := .build-soak/release/soak
 
 export PRODHA_ROUNDS = $(ROUNDS)
 
-.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-units fuzz lint format man release static bench-failover bench-nodeos clean packages test-packages
+.PHONY: demo demo-nodeos test units sanitize-thread sanitize-address simulate soak replay bugs bugs-units fuzz lint format man release static bench bench-growth bench-nodeos clean packages test-packages
 
 demo: packages
 	$(SWIFT) build --product prodha
@@ -97,8 +97,13 @@ static: packages
 	$(SWIFT) build $(STATIC) --product prodha
 	strip -o .build-static/prodha .build-static/release/prodha
 
-bench-failover: static
-	python3 Benchmarks/failover.py --prodha .build-static/prodha
+# Beside etcd, from Debian's package, which may start one as a service too: make bench BENCH="--kills 30 --directory /var/lib"
+bench: static
+	@$(call install,etcd-server)
+	.build-static/prodha bench --etcd $(BENCH)
+
+bench-growth: static
+	python3 Benchmarks/growth.py --prodha .build-static/prodha
 
 # make bench-nodeos ROUNDS=20, and CHAIN=DIR: the data of a nodeos with a long chain, to be synced through a gate
 bench-nodeos: static test-packages

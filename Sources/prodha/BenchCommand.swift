@@ -53,8 +53,16 @@ struct BenchCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Times that the leader is killed, and told to end.", valueName: "number"))
     var kills = 5
 
-    @Option(name: .long, help: ArgumentHelp("Entries of the log that a follower recovers.", valueName: "number"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Commits before the measurements, all of which stay in the log; 0 for none.", valueName: "number"))
     var entries = 10_000
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Clients that read the leader's events while blocks are committed.", valueName: "number"))
+    var readers = 0
 
     @Option(
         name: .long, defaultAsFlag: "etcd",
@@ -102,7 +110,8 @@ struct BenchCommand: ParsableCommand {
         options.rounds = try number(rounds, "--rounds", in: 1...1000)
         options.clients = try number(clients, "--clients", in: 1...1000)
         options.kills = try number(kills, "--kills", in: 1...1000)
-        options.entries = try number(entries, "--entries", in: 1...10_000_000)
+        options.entries = try number(entries, "--entries", in: 0...10_000_000)
+        options.readers = try number(readers, "--readers", in: 0...BenchOptions.mostReaders)
         guard (0.1...3600).contains(seconds) else {
             throw ValidationError("--seconds is a number of seconds from 0.1 to 3600")
         }

@@ -21,8 +21,10 @@ public struct BenchOptions: Sendable {
     /// Of one group's turn with one size.
     public var turn: Duration = .seconds(3)
     public var kills = 5
-    /// In the log, behind the last snapshot, when a follower recovers.
+    /// In the log, behind the last snapshot, before anything but `idle` is measured.
     public var entries = 10_000
+    /// Of the leader's events, while blocks are committed.
+    public var readers = 0
     /// Nil: none runs beside.
     public var etcd: String?
     /// Another prodha to measure beside this one.
@@ -30,6 +32,7 @@ public struct BenchOptions: Sendable {
     /// On the disk in question. Nil: $TMPDIR or /tmp.
     public var directory: String?
 
+    public static let mostReaders = 60
     public static let peerCounts = 3...9
     public static let blockSizes = 256...4_194_304
 
@@ -128,6 +131,7 @@ public final class Bench {
         if has(.idle) {
             for at in groups.indices { results[at].idle = try idle(groups[at]) }
         }
+        for group in groups where options.measurements != [.floor] { try fill(group) }
         var floor = Floor()
         if has(.floor) || has(.commits) { try commits(groups, &results, &floor) }
         for at in groups.indices {
@@ -274,21 +278,24 @@ public final class Bench {
         return BenchDocument.Times(nanoseconds: gaps)
     }
 
-    /// Fills the log, kills a follower, and starts it again.
-    private func recovery(_ group: some BenchGroup, _ result: inout BenchDocument.Group) throws {
-        tell("\(group.name): \(options.entries) commits, then a follower recovers")
+    /// As many commits as are to be there before the rest.
+    private func fill(_ group: some BenchGroup) throws {
         let leader = try group.awaitLeader(isStopped)
         let missing = options.entries - Int(clamping: group.committed(at: leader) ?? 0)
-        if missing > 0 {
-            _ = try Load.run(
-                group, leader: leader, bytes: 256, clients: max(options.clients, 1), for: .seconds(3600),
-                atMost: missing,
-                isStopped)
-        }
+        guard missing > 0 else { return }
+        tell("\(group.name): \(options.entries) commits to begin with")
+        _ = try Load.run(
+            group, leader: leader, bytes: 256, clients: 64, for: .seconds(24 * 3600), atMost: missing, isStopped)
+    }
+
+    /// Kills a follower, and starts it again.
+    private func recovery(_ group: some BenchGroup, _ result: inout BenchDocument.Group) throws {
+        tell("\(group.name): a follower recovers")
         var times: [Int64] = []
         for _ in 0..<3 {
             try group.awaitAgreement(isStopped)
-            let all = group.committed(at: try group.awaitLeader(isStopped)) ?? 0
+            let leader = try group.awaitLeader(isStopped)
+            let all = group.committed(at: leader) ?? 0
             result.recovered = all
             guard let follower = group.servers.members.first(where: { $0 != leader }) else { break }
             try group.servers.kill(follower)

@@ -17,8 +17,8 @@ protocol BenchGroup: AnyObject {
     /// A request that commits so many bytes more, at any member.
     func request(bytes: Int) throws -> [UInt8]
     func verdict(of answer: LoadConnection.Answer) throws -> LoadVerdict
-    /// Asks a member to give its leadership away; false where that cannot be asked.
-    func handOver(from leader: Int) -> Bool
+    /// A request that is answered for ever with what happens.
+    var listenRequest: [UInt8] { get }
     /// How many commits a member knows of; nil when it does not answer.
     func committed(at member: Int) -> UInt64?
 }
@@ -202,10 +202,7 @@ final class ProdhaGroup: BenchGroup {
         }
     }
 
-    func handOver(from leader: Int) -> Bool {
-        servers.signal(SIGTERM, to: leader)
-        return true
-    }
+    var listenRequest: [UInt8] { BenchFiles.request("GET", "/v1/prodha/events", "application/json", []) }
 
     private func ask<Answer: Document>(_ member: Int, _ method: String, _ path: String, _ type: Answer.Type) -> Answer?
     {
@@ -280,9 +277,9 @@ final class EtcdGroup: BenchGroup {
         }
     }
 
-    func handOver(from leader: Int) -> Bool {
-        servers.signal(SIGTERM, to: leader)
-        return true
+    var listenRequest: [UInt8] {
+        let all = Array(#"{"create_request":{"key":"AA==","range_end":"AA=="}}"#.utf8)
+        return BenchFiles.request("POST", "/v3/watch", "application/json", all)
     }
 }
 

@@ -40,14 +40,20 @@ struct Load {
     private static var patience: Duration { .seconds(10) }
 
     /// For a duration, or until there are so many commits.
+    /// - Parameter readers: of what happens at the leader, beside the clients.
     static func run(
-        _ group: some BenchGroup, leader: Int, bytes: Int, clients: Int, for duration: Duration,
+        _ group: some BenchGroup, leader: Int, bytes: Int, clients: Int, readers: Int = 0, for duration: Duration,
         atMost most: Int = .max,
         _ isStopped: () -> Bool
     ) throws -> Load {
         var load = Load()
         let port = group.servers.ports[leader] ?? 0
         let connections = try (0..<clients).map { _ in try LoadConnection(port: port) }
+        let listeners = try (0..<readers).map { _ in
+            let listener = try LoadConnection(port: port)
+            try listener.send(group.listenRequest)
+            return listener
+        }
         var requests = [[UInt8]](repeating: [], count: clients)
         var sentAt = [Int64](repeating: 0, count: clients)
         var busy = 0
@@ -63,15 +69,19 @@ struct Load {
         let end = start + duration.inNanoseconds
         var lastAnswer = start
         for client in 0..<clients where begun < most { try begin(client) }
-        var waiting = connections.map { pollfd(fd: $0.socket, events: $0.events, revents: 0) }
+        var waiting = (connections + listeners).map { pollfd(fd: $0.socket, events: $0.events, revents: 0) }
         while busy > 0 {
-            let found = poll(&waiting, nfds_t(clients), 1000)
+            let found = poll(&waiting, nfds_t(waiting.count), 1000)
             if isStopped() { throw BenchStopped() }
             if found <= 0 {
                 try group.servers.complainOfTheDead()
                 guard LoadClock.now() - lastAnswer < Self.patience.inNanoseconds else {
                     throw BenchFailure(description: "\(group.name) answered nothing for 10 s")
                 }
+            }
+            for (at, listener) in listeners.enumerated() where waiting[clients + at].revents != 0 {
+                try listener.drop()
+                waiting[clients + at].events = listener.events
             }
             for client in 0..<clients where waiting[client].revents != 0 {
                 defer { waiting[client].events = connections[client].events }

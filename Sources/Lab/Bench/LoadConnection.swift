@@ -97,6 +97,14 @@ final class LoadConnection {
         return try answer()
     }
 
+    /// The same for an answer that has no end and is not looked at.
+    func drop() throws(Failure) {
+        if sent < request.count { return try goOn() }
+        let got = received.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
+        if got < 0, errno == EAGAIN || errno == EINTR { return }
+        guard got > 0 else { throw .broken(port: port) }
+    }
+
     private func answer() throws(Failure) -> Answer? {
         guard let end = headEnd() else {
             guard count < received.count else { throw .malformed(port: port) }
