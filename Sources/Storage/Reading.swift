@@ -92,14 +92,14 @@ extension Store {
         guard first <= last, first > peer.base.index else { return }
         var next = first
         try statement.query([Int64(clamping: first), Int64(clamping: last)] + more) { (row) throws(StoreError) in
-            guard row.number(0) == next, row.signed(6) == row.checksum(0..<6) else {
+            guard row.number(0) == next, row.signed(8) == row.checksum(0..<8) else {
                 throw damaged("entry \(next) is not what was written")
             }
             next += 1
             let entry = Entry(
                 index: row.number(0), term: row.number(1),
                 kind: EntryKind(rawValue: UInt8(truncatingIfNeeded: row.number(2))),
-                payload: row.blob(7))
+                payload: row.blob(9))
             let height = row.signed(3).map { UInt32(truncatingIfNeeded: $0) }
             return try body(
                 EntryOutline(entry: entry, size: Int(clamping: row.number(4)), height: height), row.signed(5))

@@ -50,6 +50,8 @@ public final class Store {
     /// take about 5 and 25 ms (Benchmarks/store/README.md).
     private static let leisurelyCheckpoint = 250
     private static let urgentCheckpoint = 1_000
+    /// Pages per write from which on most are pages of payloads, each of which a checkpoint copies.
+    private static let pagesOfLargeWrite = 16
     /// Entries and their bytes dropped with each write beyond as much as it adds, so that a long log is dropped in pieces.
     private static let droppedAtOnce = 256
     private static let droppedBytesAtOnce = 1 << 20
@@ -66,6 +68,7 @@ public final class Store {
     private var newest: LogIndex
     /// Where the next checkpoint is due after one that found the disk full.
     private var postponedCheckpoint = 0
+    private var writesSinceCheckpoint = 0
     private var wasFull = false
 
     /// Opens the data in `directory`, or makes it. The data of a group of another shape is refused.
@@ -125,11 +128,11 @@ public final class Store {
         self.peer = peer
         self.oldest = oldest
         self.newest = newest
-        insert = try database.prepare("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+        insert = try database.prepare("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
         truncate = try database.prepare("DELETE FROM entry WHERE i >= ?1")
         drop = try database.prepare("DELETE FROM entry WHERE i <= ?1")
         droppable = try database.prepare("SELECT i, size FROM entry WHERE i <= ?1 ORDER BY i LIMIT ?2")
-        let head = "SELECT i, term, kind, height, size, payload_sum, sum"
+        let head = "SELECT \(Self.outlineColumns)"
         let range = "FROM entry WHERE i BETWEEN ?1 AND ?2 ORDER BY i"
         select = try database.prepare("\(head), payload \(range)")
         // A payload of which nothing is wanted is not even read.
@@ -145,6 +148,9 @@ public final class Store {
         // place, and if that fails, too, the rest of one may complete the other. After a checkpoint the log begins anew.
         try checkpoint(at: 0)
     }
+
+    /// All but the payload; the last is the checksum of those before it.
+    static let outlineColumns = "i, term, kind, height, size, payload_sum, commit_index, writes, sum"
 
     /// One thing to write.
     public enum Write: Sendable {
@@ -165,11 +171,13 @@ public final class Store {
         do {
             try database.transaction { () throws(StoreError) in
                 var (added, addedBytes) = (0, 0)
+                var last: HardState?
                 for write in writes {
                     switch write {
                     case .persist(let persist):
                         try self.write(persist)
                         peer.state = persist.hardState
+                        if !persist.entries.isEmpty { last = persist.hardState }
                         added += persist.entries.count
                         addedBytes += persist.entries.reduce(0) { $0 + $1.payload.count }
                     case .keep(let snapshot, let dropThrough, let term):
@@ -179,12 +187,15 @@ public final class Store {
                     case .commit(let index): peer.state.commit = max(peer.state.commit, index)
                     }
                 }
-                let values = peer.values
-                try setPeer.run(values + [Checksum.of(values)])
+                if !peer.isTold(by: before.0, and: last) {
+                    let values = peer.values
+                    try setPeer.run(values + [Checksum.of(values)])
+                }
                 try dropSome(
                     atMost: added + Self.droppedAtOnce, bytes: addedBytes + Self.droppedBytesAtOnce)
             }
             wasFull = false
+            writesSinceCheckpoint += 1
         } catch {
             (peer, oldest, newest) = before
             if case .full = error { wasFull = true }
@@ -204,6 +215,7 @@ public final class Store {
             let values: [Int64?] = [
                 Int64(bitPattern: entry.index), Int64(bitPattern: entry.term), Int64(entry.kind.rawValue),
                 entry.blockHeight.map { Int64($0) }, Int64(entry.payload.count), Checksum.of(entry.payload),
+                Int64(bitPattern: persist.hardState.commit), Int64(bitPattern: persist.hardState.writes),
             ]
             try insert.run(values + [Checksum.of(values)], blob: entry.payload)
             newest = entry.index
@@ -243,13 +255,28 @@ public final class Store {
     /// Does what need not be done within a write; to be called when there is nothing else to do.
     public func tidy() throws(StoreError) { try checkpoint(at: max(Self.leisurelyCheckpoint, postponedCheckpoint)) }
 
+    /// Whether `tidy` would do anything, and how soon it should.
+    var tidying: Tidying {
+        let pages = database.logPages
+        guard pages >= max(Self.leisurelyCheckpoint, postponedCheckpoint) else { return .none }
+        return pages >= writesSinceCheckpoint * Self.pagesOfLargeWrite ? .now : .atLeisure
+    }
+
+    enum Tidying {
+        case none
+        /// Most of the log's pages are the same few, over and over, so that it costs little even when it becomes urgent. A write
+        /// that came meanwhile would wait for it.
+        case atLeisure
+        case now
+    }
+
     /// Copies the write-ahead log into the database once it has this many pages. Where a full disk prevents that, all is
     /// still in the log, which goes on growing until a write finds no room either.
     private func checkpoint(at pages: Int) throws(StoreError) {
         guard database.logPages >= pages else { return }
         do {
             try database.checkpoint()
-            postponedCheckpoint = 0
+            (postponedCheckpoint, writesSinceCheckpoint) = (0, 0)
         } catch {
             guard case .full = error else { throw error }
             postponedCheckpoint = database.logPages + Self.urgentCheckpoint

@@ -51,6 +51,9 @@ public final class StoreThread: Sendable {
     private let hasEnded = ConditionLock(value: false)
     private let deliver: @Sendable (Report) -> Void
 
+    /// After so long without a job there is time for what need not be done at once.
+    private static let leisureSeconds = 0.02
+
     /// Wait between two tries on a full disk.
     private static let retryInterval: Duration = .milliseconds(250)
 
@@ -195,8 +198,13 @@ public final class StoreThread: Sendable {
                 let wait = max(.zero, backlog.retryAt - monotonicNow())
                 guard isAwake.lock(whenValue: true, timeoutSeconds: wait.inMilliseconds / 1000) else { return [] }
             } else {
-                try store.tidy()
-                isAwake.lock(whenValue: true)
+                switch store.tidying {
+                case .none: isAwake.lock(whenValue: true)
+                case .atLeisure where isAwake.lock(whenValue: true, timeoutSeconds: Self.leisureSeconds): break
+                case .atLeisure, .now:
+                    try store.tidy()
+                    continue
+                }
             }
             isAwake.unlock(withValue: false)
         }

@@ -4,7 +4,7 @@ import Raft
 extension Store {
     /// The format that this version writes. A version that writes a later one reads the one before, and changes it to its
     /// own when it opens it; an older version then refuses it.
-    public static let currentFormat = 2
+    public static let currentFormat = 3
 
     static func makeTables(_ database: Database, format: Int = currentFormat) throws(StoreError) {
         var found: Int64 = 0
@@ -36,7 +36,8 @@ extension Store {
                 """
                 CREATE TABLE entry (
                     i INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL, height INTEGER,
-                    size INTEGER NOT NULL, payload_sum INTEGER NOT NULL, sum INTEGER NOT NULL, payload BLOB NOT NULL
+                    size INTEGER NOT NULL, payload_sum INTEGER NOT NULL, commit_index INTEGER NOT NULL,
+                    writes INTEGER NOT NULL, sum INTEGER NOT NULL, payload BLOB NOT NULL
                 );
                 CREATE TABLE peer (
                     term INTEGER NOT NULL, vote INTEGER, promise_ns INTEGER NOT NULL, votes_from INTEGER,
@@ -99,7 +100,8 @@ extension Store {
     }
 }
 
-/// The one row of `peer`. It is written whole, with its checksum.
+/// The one row of `peer`. It is written whole, with its checksum. A write that adds entries and changes no more than the commit
+/// index and the count of writes leaves it alone: the last entry has both, and what is higher counts.
 struct PeerRow {
     var state = HardState()
     var base: (index: LogIndex, term: Term) = (0, 0)
@@ -114,6 +116,14 @@ struct PeerRow {
             Int64(bitPattern: base.term), flag.lastRead.map { $0 ? 1 : 0 }, flag.edit.map { $0.isActive ? 1 : 0 },
             flag.edit.map { Int64(bitPattern: $0.epoch) }, Int64(bitPattern: state.writes),
         ]
+    }
+
+    /// The row on the disk says the same, but for what the entry that was written last says.
+    func isTold(by row: PeerRow, and last: HardState?) -> Bool {
+        guard let last, last.commit == state.commit, last.writes == state.writes else { return false }
+        var told = row
+        (told.state.commit, told.state.writes) = (state.commit, state.writes)
+        return told.values == values
     }
 
     init() {}
@@ -136,5 +146,12 @@ struct PeerRow {
             return false
         }
         guard isSound else { throw .damaged(path: database.path, reason: "the peer's own row is not what was written") }
+        try database.query("SELECT \(Store.outlineColumns) FROM entry ORDER BY i DESC LIMIT 1") { row in
+            isSound = row.signed(8) == row.checksum(0..<8)
+            state.commit = max(state.commit, row.number(6))
+            state.writes = max(state.writes, row.number(7))
+            return false
+        }
+        guard isSound else { throw .damaged(path: database.path, reason: "the last entry is not what was written") }
     }
 }

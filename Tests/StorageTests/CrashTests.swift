@@ -174,6 +174,7 @@ import Testing
     @Test(arguments: [
         "UPDATE entry SET term = 2 WHERE i = 3", "UPDATE entry SET kind = 3 WHERE i = 2",
         "UPDATE entry SET height = 5 WHERE i = 2", "UPDATE entry SET payload = zeroblob(20) WHERE i = 2",
+        "UPDATE entry SET writes = 9 WHERE i = 3", "UPDATE entry SET commit_index = 2 WHERE i = 2",
         "DELETE FROM entry WHERE i = 2", "UPDATE peer SET vote = 2", "UPDATE peer SET votes_from = -1",
         "UPDATE peer SET promise_ns = 0, commit_index = 0", "DELETE FROM peer", "DELETE FROM shape",
         "UPDATE snapshot SET i = 2", "UPDATE snapshot SET state = zeroblob(2)", "DELETE FROM snapshot",

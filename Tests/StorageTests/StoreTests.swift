@@ -160,6 +160,49 @@ import Testing
         }
     }
 
+    /// A write that only adds entries leaves the peer's own row as it is; what it would say stands in the last entry, until that
+    /// is cut off.
+    @Test func aPeersRowIsWrittenWhenTheLastEntryDoesNotSayIt() throws {
+        func row(_ store: Store) throws -> [UInt64] {
+            var values: [UInt64] = []
+            try store.database.query("SELECT term, commit_index, writes FROM peer") { row in
+                values = [row.number(0), row.number(1), row.number(2)]
+                return false
+            }
+            return values
+        }
+        func written(_ writes: UInt64, commit: LogIndex, term: Term = 5) -> HardState {
+            var state = state(term: term, commit: commit)
+            state.writes = writes
+            return state
+        }
+        func check(_ expected: HardState, _ inRow: [UInt64]) throws {
+            let store = try place.open()
+            #expect(try store.contents().hardState == expected && store.ownState == expected)
+            #expect(try row(store) == inRow)
+        }
+        try place.open().write([.persist(Persist(written(1, commit: 0), entries(1...3, term: 5)))])
+        try check(written(1, commit: 0), [5, 0, 1])
+        // Entries, in one write and in two.
+        try place.open().write([
+            .persist(Persist(written(2, commit: 2), entries(4...5, term: 5))),
+            .persist(Persist(written(3, commit: 4), entries(6...6, term: 5))),
+        ])
+        try check(written(3, commit: 4), [5, 0, 1])
+        // One without entries behind one with: the last entry does not know of it.
+        try place.open().write([
+            .persist(Persist(written(4, commit: 5), entries(7...8, term: 5))), .persist(Persist(written(5, commit: 5))),
+        ])
+        try check(written(5, commit: 5), [5, 5, 5])
+        try place.open().write([.persist(Persist(written(6, commit: 6), entries(9...9, term: 5)))])
+        // The entries that said more are cut off.
+        try place.open().write([.persist(Persist(written(7, commit: 6, term: 6), entries(8...8, term: 6)))])
+        try check(written(7, commit: 6, term: 6), [6, 6, 7])
+        try place.open().write([.persist(Persist(written(8, commit: 6, term: 6), entries(9...9, term: 6)))])
+        try place.open().write([.commit(9)])
+        try check(written(8, commit: 9, term: 6), [6, 9, 8])
+    }
+
     @Test func aReadIsBoundedByBytes() throws {
         let store = try place.open()
         try store.write([.persist(Persist(state(term: 1), entries(1...10_000, bytes: 1000)))])
@@ -245,13 +288,13 @@ import Testing
         _ = try place.open(Self.shape(1, [3, 2, 1], 2))
     }
 
-    @Test(arguments: [3, 1000, Int(Int32.max)])
+    @Test(arguments: [4, 1000, Int(Int32.max)])
     func aNewerFormatIsRefused(format: Int) throws {
         try place.open().database.execute("PRAGMA user_version = \(format)")
-        #expect(throws: StoreError.newerFormat(path: place.database, found: format, known: 2)) { try place.open() }
+        #expect(throws: StoreError.newerFormat(path: place.database, found: format, known: 3)) { try place.open() }
     }
 
-    @Test(arguments: [-5, 0, 1])
+    @Test(arguments: [-5, 0, 1, 2])
     func aFormatThatIsNotKnownIsDamage(format: Int) throws {
         try place.open().database.execute("PRAGMA user_version = \(format)")
         #expect { try place.open() } throws: { if case StoreError.damaged = $0 { true } else { false } }
