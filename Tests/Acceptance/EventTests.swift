@@ -86,7 +86,7 @@ extension Acceptance {
                 // Both stand.
                 try await eventually("the readers are there") {
                     try await cluster.commit([blocks[0]])
-                    return try !all.events().isEmpty
+                    return try !all.events().isEmpty && some.stands
                 }
                 try await cluster.commit(Array(blocks[1..<3]))
                 for (path, body): (String, JSON) in [

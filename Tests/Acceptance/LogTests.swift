@@ -90,7 +90,7 @@ extension Acceptance {
         @Test func theNewestMayBeMoreThanAPage() async throws {
             try await withCluster(.calm) { cluster in
                 try await cluster.start()
-                try await cluster.underLoad { try await $0.advances(by: 1100) }
+                try await cluster.commit(together: try Chain().growing { try $0.next(1100) })
                 let commit = try #require(try await cluster.leader().status()["raft.commit_index"]?.int)
                 for arguments in [["-n", "1050"], ["-n", "1050", "--to", "\(commit)"]] {
                     let shown = try entries(try await run(cluster, arguments + ["-o", "json"]).output)

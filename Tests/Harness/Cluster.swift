@@ -135,6 +135,29 @@ final class Cluster: Sendable {
         }
     }
 
+    /// The same with many blocks on their way at a time, from clients that do not know of each other. The first one goes alone: a
+    /// new group takes any block for its first.
+    func commit(together blocks: [Block]) async throws {
+        try await commit(Array(blocks.prefix(1)))
+        let leader = try await leader()
+        let most = 20
+        for start in stride(from: 1, to: blocks.count, by: most) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for block in blocks[start..<min(start + most, blocks.count)].reversed() {
+                    group.addTask {
+                        try await eventually("block \(block.number) is committed") {
+                            let response = try await leader.commit(block)
+                            if response.json?["error.name"]?.string == "unlinkable" { return false }
+                            try #require(response.status == 200, "block \(block.number): \(response)")
+                            return true
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     func allReach(_ number: Int) async throws {
         for peer in running {
             try await peer.reaches(number)

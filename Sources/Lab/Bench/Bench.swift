@@ -284,6 +284,9 @@ public final class Bench {
         let missing = options.entries - Int(clamping: group.committed(at: leader) ?? 0)
         guard missing > 0 else { return }
         tell("\(group.name): \(options.entries) commits to begin with")
+        // A new group takes any block for its first.
+        _ = try Load.run(
+            group, leader: leader, bytes: 256, clients: 1, for: .seconds(60), atMost: 1, isStopped)
         _ = try Load.run(
             group, leader: leader, bytes: 256, clients: 64, for: .seconds(24 * 3600), atMost: missing, isStopped)
     }
