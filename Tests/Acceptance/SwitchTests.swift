@@ -164,7 +164,10 @@ extension Acceptance {
                     let history = try await Program.run(
                         ["history", "--loss", "--config", file], in: regions.west.directory)
                     try #require(history.ending == .exit(0), "\(history)")
-                    // And back, planned, as if nothing had been.
+                    // And back, planned, as if nothing had been, once a peer of east leads with the lease again.
+                    try await eventually("east is ready") {
+                        try await failover(regions, to: "east", "--dry-run").ending == .exit(0)
+                    }
                     let back = try await failover(regions, to: "east", "--confirm", "east")
                     try #require(back.ending == .exit(0), "\(back)")
                     try await load.advances(by: 2)

@@ -20,6 +20,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLACE = os.path.join(ROOT, ".build-soak")
 TREE = os.path.join(PLACE, "planted")
+UNITS = os.path.join(PLACE, "planted-build")
 MARK = re.compile(r"<<<(.*?) => (.*?)>>>")
 SWITCH = """import Glibc
 
@@ -104,8 +105,8 @@ def plant(bugs):
             file.write("\n".join(lines))
 
 
-def build(swift, what):
-    command = [swift, "build", "--package-path", TREE, "--scratch-path", os.path.join(PLACE, "planted-build")] + what
+def build(swift, what, place):
+    command = [swift, "build", "--package-path", TREE, "--scratch-path", place] + what
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         errors = [line for line in done.stdout.split("\n") if "error: " in line]
@@ -143,8 +144,9 @@ def hunt(soak, bug, seeds):
 
 def simulate(bugs, options):
     """The names of those that were not found."""
-    build(options.swift, ["-c", "release", "--product", "soak"])
-    soak = os.path.join(PLACE, "planted-build/release/soak")
+    # Where the simulator itself is built, so that what it uses is built already; the next build of it makes its own anew.
+    build(options.swift, ["-c", "release", "--product", "soak"], PLACE)
+    soak = shutil.copy(os.path.join(PLACE, "release/soak"), os.path.join(TREE, "soak"))
     for kind in [], ["--regions"]:
         code, output = run(soak, 0, ["run", "--seeds", "20", "--threads", "2"] + kind)
         if code != 0:
@@ -161,9 +163,9 @@ def simulate(bugs, options):
 
 def test(bugs, options):
     """The same, by unit tests; what they need of a real nodeos is left to others."""
-    build(options.swift, ["--build-tests"])
-    arguments = ["test", "--skip-build", "--package-path", TREE, "--scratch-path", os.path.join(PLACE, "planted-build"),
-                 "--no-parallel", "--skip", "NodeosAcceptance|P2PNodeos", "--filter"]
+    build(options.swift, ["--build-tests"], UNITS)
+    arguments = ["test", "--skip-build", "--package-path", TREE, "--scratch-path", UNITS, "--no-parallel",
+                 "--skip", "NodeosAcceptance|P2PNodeos", "--filter"]
     layers = sorted({bug.file.split("/")[1] for bug in bugs} | {"ProducerHA"})
     code, output = run(options.swift, 0, arguments + ["^(" + "|".join(layers) + ")Tests[.]"])
     if code != 0:
