@@ -227,7 +227,7 @@ public struct HistoryEntry: Codable, Hashable, Sendable {
     @Nullable public var base: UInt32?
     /// Of an activation by force.
     @Nullable public var givenUp: GivenUpDocument?
-    /// Of a switch: from where to where, and of which kind: "east to west, planned".
+    /// Of a switch: from where to where, and of which kind: "east to west, planned". Of `left_behind`: who went on, and where.
     @Nullable public var about: String?
     /// Null where no operator asked for it.
     @Nullable public var act: ActDocument?
@@ -278,11 +278,13 @@ public enum HistoryEvent: Word {
     case confirm
     /// A switch between regions, from its beginning to its end.
     case failover
+    /// Another region went on without the last blocks of this one, which had stopped.
+    case leftBehind
     case unknown(String)
 
     public static let known: [HistoryEvent] = [
         .leads, .transfer, .transferFailed, .maintenanceOn, .maintenanceOff, .pause, .resume, .active, .standby,
-        .activating, .confirm, .failover,
+        .activating, .confirm, .failover, .leftBehind,
     ]
 
     public var rawValue: String {
@@ -299,6 +301,7 @@ public enum HistoryEvent: Word {
         case .activating: "activating"
         case .confirm: "confirm"
         case .failover: "failover"
+        case .leftBehind: "left_behind"
         case .unknown(let text): text
         }
     }

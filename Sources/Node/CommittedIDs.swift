@@ -25,10 +25,10 @@ struct CommittedIDs {
         }
     }
 
-    /// Notes an applied change of the region, as `BlockIndex` does. To be called before its block is inserted.
-    mutating func follow(_ change: RegionChange) {
-        if change.superseder != nil { lostFrom = change.lostFrom }
-        guard change.settlesWhatWasLost, let first = lostFrom else { return }
+    /// Notes what an applied entry says of the blocks before it, as `BlockIndex` does. To be called before its block is inserted.
+    mutating func follow(_ turn: ChainTurn) {
+        lostFrom = turn.lostFrom ?? lostFrom
+        guard turn.settlesWhatWasLost, let first = lostFrom else { return }
         lostFrom = nil
         ids = ids.filter { $0.key < first }
         lowest = ids.keys.min() ?? .max

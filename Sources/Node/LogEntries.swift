@@ -76,6 +76,8 @@ extension LogEntryDocument.Operation {
             self.init(
                 event: .failover, at: time(end.at), ends: end.id,
                 outcome: "\(end.isDone ? "done" : "rolled back"): \(end.words)")
+        case .leftBehind(let report, _, let at):
+            self.init(event: .leftBehind, about: report.forkWords, at: time(at))
         }
     }
 }

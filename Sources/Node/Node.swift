@@ -322,6 +322,14 @@ final class Node {
                 metadata: ["index": "\(entry.index)", "kind": "\(entry.kind.name)", "reason": "\(refusal)"])
             return
         }
+        // What this entry says; the state may be further on already.
+        if let turn = entry.turn {
+            attachment?.committedIDs.follow(turn)
+            if let base = turn.base, let attachment, let header = try? BlockHeader(parsingPrefixOf: base) {
+                attachment.applied(base, BlockRef(header))
+            }
+            transactions.applied(turn)
+        }
         switch entry.kind {
         case .block:
             counters.blocksCommitted += 1
@@ -334,13 +342,7 @@ final class Node {
             transactions.applied(entry.payload)
         case .region:
             if replica.state.head?.index == entry.index { headChanged(appliedAt: Clock.unixMilliseconds()) }
-            // What this entry says; the state may be further on already.
             guard let change = RegionChange(encoded: entry.payload) else { break }
-            attachment?.committedIDs.follow(change)
-            if let base = change.base, let attachment, let header = try? BlockHeader(parsingPrefixOf: base) {
-                attachment.applied(base, BlockRef(header))
-            }
-            transactions.applied(change)
             var metadata: Logger.Metadata = ["epoch": "\(change.epoch)", "index": "\(entry.index)"]
             if let act = change.act { metadata.merge(act.metadata) { _, new in new } }
             let words = "region \(settings.region) is \(change.activity)\(change.isPaused ? ", paused" : "")"

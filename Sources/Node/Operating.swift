@@ -156,6 +156,12 @@ extension Node {
             let words = "the switch is \(end.isDone ? "done" : "rolled back"): \(end.words)"
             logger.notice("\(words)", metadata: ["operation": "\(end.id)"])
             events.emit(.region, words, ["switch": .string(end.id)])
+        case .leftBehind(let report, _, _):
+            let words = "region \(settings.region) was left behind: \(report.forkWords)"
+            logger.notice("\(words)", metadata: ["by": "\(report.name)", "their_epoch": "\(report.activatedEpoch)"])
+            events.emit(
+                .region, words,
+                ["by": .string(report.name), "their_epoch": .integer(Int64(clamping: report.activatedEpoch))])
         case .leads, .transferFailed, nil: break
         }
     }

@@ -323,6 +323,9 @@ extension HistoryEntry {
             case .switches(let note):
                 (entry.event, entry.about) = (.failover, note.words)
                 entry.end(item)
+            case .leftBehind(let name, let epoch, let fork):
+                entry.event = .leftBehind
+                entry.about = History.Event.forkWords(name, from: fork, epoch: epoch)
             }
             return entry
         }

@@ -411,6 +411,19 @@ extension SwitchDocument {
     }
 }
 
+extension RegionReport {
+    /// Where it went on.
+    var forkWords: String {
+        History.Event.forkWords(name, from: inherited?.blockNumber, epoch: activatedEpoch)
+    }
+}
+
+extension History.Event {
+    static func forkWords(_ region: String, from fork: UInt32?, epoch: UInt64) -> String {
+        "\(region) went on\(fork.map { " from block \($0)" } ?? ""), epoch \(epoch)"
+    }
+}
+
 extension GivenUpDocument {
     init(_ region: GivenUpRegion) {
         self.init(

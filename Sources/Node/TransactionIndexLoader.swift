@@ -53,12 +53,11 @@ extension TransactionService {
                 node.replica.blocks.index(ofHeight: header.number) == entry.index
             else { return true }
             return prepend(entry.payload)
-        case .region:
-            guard let change = RegionChange(encoded: entry.payload) else { return true }
-            if let base = change.base { _ = prepend(base) }
+        default:
+            guard let turn = entry.turn else { return true }
+            if let base = turn.base { _ = prepend(base) }
             // What came before may be another chain.
-            return change.base == nil && change.superseder == nil
-        default: return true
+            return turn.base == nil && turn.lostFrom == nil
         }
     }
 }

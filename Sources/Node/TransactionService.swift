@@ -131,10 +131,10 @@ final class TransactionService {
     }
 
     /// The region was overtaken, or goes on from a block which may be any.
-    func applied(_ change: RegionChange) {
+    func applied(_ turn: ChainTurn) {
         takeApplied()
-        if change.superseder != nil { gap(.leftBehind) }
-        guard let base = change.base, let header = try? BlockHeader(parsingPrefixOf: base),
+        if turn.lostFrom != nil { gap(.leftBehind) }
+        guard let base = turn.base, let header = try? BlockHeader(parsingPrefixOf: base),
             header.id != tracker.index.last?.id
         else { return }
         if header.previous != tracker.index.last?.id { gap(.leftBehind) }

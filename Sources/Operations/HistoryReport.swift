@@ -115,6 +115,7 @@ extension HistoryEntry {
         case .activating: return "activating"
         case .confirm: return "no other region is active"
         case .failover: return "failover" + (about.map { ", \(printable($0))" } ?? "")
+        case .leftBehind: return "left behind" + (about.map { ": \(printable($0))" } ?? "")
         case .unknown(let text): return printable(text, limit: 40)
         }
     }

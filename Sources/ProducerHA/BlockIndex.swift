@@ -17,7 +17,7 @@ public struct BlockIndex: Sendable {
 
     /// Notes an entry that was applied, and accepted, and made `state`.
     public mutating func applied(_ entry: Entry, making state: GroupState) {
-        if entry.kind == .region, let change = RegionChange(encoded: entry.payload) { follow(change) }
+        if let turn = entry.turn { follow(turn) }
         if let head = state.head, head.index == entry.index { append(number: head.block.number, index: entry.index) }
     }
 
@@ -38,11 +38,11 @@ public struct BlockIndex: Sendable {
         }
     }
 
-    /// Notes an applied change of the region. What another region went on without can be told until this one goes on from the
+    /// Notes what an applied entry says of the blocks before it. What another region went on without can be told until this one goes on from the
     /// other one's blocks; from then on it is no part of the chain. To be called before `append`.
-    public mutating func follow(_ change: RegionChange) {
-        if change.superseder != nil { leftBehind = change.lostFrom }
-        guard change.settlesWhatWasLost, let first = leftBehind else { return }
+    public mutating func follow(_ turn: ChainTurn) {
+        leftBehind = turn.lostFrom ?? leftBehind
+        guard turn.settlesWhatWasLost, let first = leftBehind else { return }
         leftBehind = nil
         remove(from: first)
     }

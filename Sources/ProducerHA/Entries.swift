@@ -146,6 +146,10 @@ public struct RegionChange: Hashable, Sendable {
     /// From here on the region's log goes on where the chain is, and what another region went on without is none of it.
     public var settlesWhatWasLost: Bool { superseder == nil && (activity == .active || base != nil) }
 
+    public var turn: ChainTurn {
+        ChainTurn(lostFrom: superseder == nil ? nil : lostFrom, settlesWhatWasLost: settlesWhatWasLost, base: base)
+    }
+
     public func encoded() -> [UInt8] {
         var out = Encoder()
         // Version 1 said nothing of operators, version 2 nothing of other regions.
@@ -210,6 +214,21 @@ public struct RegionChange: Hashable, Sendable {
     }
 }
 
+/// What an entry that is no block says of the blocks that the log has. Whoever keeps some of them follows it.
+public struct ChainTurn: Hashable, Sendable {
+    /// Another region has gone on without the blocks from this height on, as far as is certain.
+    public var lostFrom: UInt32?
+    /// What another region went on without is no part of the log's chain any more.
+    public var settlesWhatWasLost: Bool
+    /// A packed signed_block from which the log goes on, which may be any.
+    public var base: [UInt8]?
+}
+
+extension EntryKind {
+    /// Of entries that may have a `turn`; they are few.
+    public var mayTurn: Bool { self == .region || self == .operation }
+}
+
 /// Little-endian numbers and byte strings with a length before them.
 struct Encoder {
     private(set) var data: [UInt8] = []
@@ -251,6 +270,17 @@ struct Decoder {
 }
 
 extension Entry {
+    /// nil when it says nothing of other blocks.
+    public var turn: ChainTurn? {
+        switch kind {
+        case .region: return RegionChange(encoded: payload)?.turn
+        case .operation:
+            guard case .leftBehind(_, let first, _) = Record(encoded: payload) else { return nil }
+            return ChainTurn(lostFrom: first, settlesWhatWasLost: false)
+        default: return nil
+        }
+    }
+
     /// The packed block that it holds, if it holds one: a block entry, or a region's change with a base.
     public var block: [UInt8]? {
         switch kind {

@@ -70,7 +70,7 @@ public struct RegionState: Hashable, Sendable {
     /// another block since, or be the second one to go on.
     public func lostFrom(after superseder: RegionReport) -> UInt32 {
         let own = inherited.map { min($0.blockNumber, .max - 1) + 1 } ?? 0
-        return min(superseder.inherited?.blockNumber ?? own, own)
+        return min(superseder.inherited?.blockNumber ?? own, own, superseded?.lostFrom ?? .max)
     }
 
     /// Notes a block that this region is given as its head. One above its own head is the last one of the region that was active
@@ -232,6 +232,19 @@ public struct GroupState: Hashable, Sendable {
         return .accepted
     }
 
+    /// This region stopped, and that one became active later and has others' blocks only up to one below this region's last
+    /// block, or another one of its height: it went on without blocks that this region made. False where it was noted already.
+    public func isLeftBehind(by report: RegionReport) -> Bool {
+        guard region.activity != .active, region.activatedEpoch > 0, report.activatedEpoch > region.activatedEpoch,
+            report.activatedEpoch > region.superseded?.by.activatedEpoch ?? 0,
+            let head, let fork = report.inherited,
+            // It made none, or was given one after those that it made.
+            head.block.number > region.inherited?.blockNumber ?? 0,
+            head.index <= region.activatedAt || head.block.id != region.base
+        else { return false }
+        return fork.blockNumber < head.block.number || fork.blockNumber == head.block.number && fork != head.block.id
+    }
+
     private mutating func apply(_ record: Record, _ entry: Entry) -> Applied {
         switch record {
         case .leads(let peer, let at): note(.leads(peer), entry, act: nil, at: at)
@@ -261,6 +274,12 @@ public struct GroupState: Hashable, Sendable {
             let ending = History.Ending(isDone: end.isDone, words: end.words, at: end.at, term: entry.term)
             // Nothing to be ended when it has left the history since.
             _ = history.end(open.act.operation, with: ending)
+        case .leftBehind(let report, let first, let at):
+            guard isLeftBehind(by: report), let fork = report.inherited else { return .refused(.changesNothing) }
+            region.superseded = .init(by: report, lostFrom: first, head: head?.block.id, at: at)
+            let event = History.Event.leftBehind(
+                by: report.name, epoch: report.activatedEpoch, fork: fork.blockNumber)
+            note(event, entry, act: nil, at: at)
         }
         return .accepted
     }

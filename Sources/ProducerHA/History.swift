@@ -14,6 +14,8 @@ public struct History: Hashable, Sendable {
         case confirm
         /// A switch between regions, from its beginning to its end.
         case switches(SwitchNote)
+        /// Another region, active with that epoch, went on from block `fork` without this one, which had stopped.
+        case leftBehind(by: String, epoch: UInt64, fork: UInt32)
     }
 
     /// How something ended that takes its time.
@@ -83,7 +85,7 @@ public struct History: Hashable, Sendable {
             let at = items.lastIndex(where: { item in
                 switch item.event {
                 case .transfer, .switches: item.act?.operation == operation && item.ending == nil
-                case .leads, .maintenance, .region, .confirm: false
+                case .leads, .maintenance, .region, .confirm, .leftBehind: false
                 }
             })
         else { return false }
@@ -127,6 +129,11 @@ extension Encoder {
         case .switches(let note):
             byte(7)
             self.note(note)
+        case .leftBehind(let name, let epoch, let fork):
+            byte(8)
+            text(name)
+            number(epoch)
+            number(UInt64(fork))
         }
         byte(
             (item.act == nil ? 0 : 1) | (item.at == nil ? 0 : 2) | (item.ending == nil ? 0 : 4)
@@ -193,6 +200,11 @@ extension Decoder {
             return .region(activity, isPaused: paused == 1, base: base > 0 ? UInt32(base - 1) : nil)
         case 6: return .confirm
         case 7: return note().map { .switches($0) }
+        case 8:
+            guard let name = text(), let epoch = number(), let fork = number().flatMap({ UInt32(exactly: $0) }) else {
+                return nil
+            }
+            return .leftBehind(by: name, epoch: epoch, fork: fork)
         default: return nil
         }
     }

@@ -54,12 +54,15 @@ public enum Record: Hashable, Sendable {
     /// A switch between regions begins, and no other may until it has ended.
     case switchBegins(SwitchNote)
     case switchEnds(SwitchEnd)
+    /// Another region has gone on without the last blocks of this one, which is not active. `lostFrom`: the lowest height of
+    /// which this region's block may not be the chain's. `at`: by the clock of the peer that wrote it, in milliseconds since 1970.
+    case leftBehind(by: RegionReport, lostFrom: UInt32, at: Int64)
 }
 
 extension Record {
     private enum Tag: UInt8 {
         case leads = 1
-        case transfer, transferFailed, maintenance, confirm, switchBegins, switchEnds
+        case transfer, transferFailed, maintenance, confirm, switchBegins, switchEnds, leftBehind
     }
 
     private static let version: UInt8 = 1
@@ -100,6 +103,11 @@ extension Record {
             out.text(end.words)
             out.optional(end.gapMS)
             out.time(end.at)
+        case .leftBehind(let report, let first, let at):
+            out.byte(Tag.leftBehind.rawValue)
+            out.report(report)
+            out.number(UInt64(first))
+            out.time(at)
         }
         return out.data
     }
@@ -131,6 +139,11 @@ extension Record {
                 let gap = input.optional(), let at = input.time()
             else { return nil }
             self = .switchEnds(SwitchEnd(id: id, isDone: isDone == 1, words: words, gapMS: gap.value, at: at))
+        case .leftBehind:
+            guard let report = input.report(), let first = input.number().flatMap({ UInt32(exactly: $0) }),
+                let at = input.time()
+            else { return nil }
+            self = .leftBehind(by: report, lostFrom: first, at: at)
         }
         guard input.isAtEnd else { return nil }
     }

@@ -177,6 +177,12 @@ public struct RegionWatch: Sendable {
             .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
     }
 
+    /// The region that became active last of those that went on without blocks of this one, which has stopped and not noted it.
+    func leaver(of state: GroupState) -> RegionReport? {
+        heard.values.lazy.map(\.report).filter(state.isLeftBehind)
+            .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
+    }
+
     /// What is known of the region that was active last, of those that were heard. Where a name is given: of that one.
     public func givenUp(_ name: String?, at now: Instant) -> GivenUpRegion {
         let last = heard.values.filter { $0.report.activatedEpoch > 0 }

@@ -212,13 +212,18 @@ public struct Replica: Sendable {
         return false
     }
 
-    /// A leader whose active region was overtaken makes it standby.
+    /// A leader whose active region was overtaken makes it standby. Of one that had stopped, it writes down what became of its
+    /// last blocks.
     private mutating func followOtherRegions(at now: Instant) {
         regions.look(state, term: raft.term, at: now)
-        guard !regions.others.isEmpty, raft.role == .leader, let region = proposed?.region,
-            let superseder = regions.superseder(of: region)
-        else { return }
+        guard !regions.others.isEmpty, raft.role == .leader, let proposed else { return }
+        let region = proposed.region
         let wall = now.nanoseconds / 1_000_000 + (regions.wallClockOffset ?? 0)
+        if let leaver = regions.leaver(of: proposed) {
+            let record = Record.leftBehind(by: leaver, lostFrom: region.lostFrom(after: leaver), at: wall)
+            _ = propose(Proposal(kind: .operation, payload: record.encoded()), at: now)
+        }
+        guard let superseder = regions.superseder(of: region) else { return }
         let change = RegionChange(
             expects: region.epoch, epoch: region.epoch + 1, activity: .standby, isPaused: region.isPaused,
             act: OperatorAct(
@@ -290,7 +295,7 @@ public struct Replica: Sendable {
             isUnderWay =
                 switch record {
                 case .maintenance: next.maintenance != state.maintenance
-                case .confirm, .switchBegins, .switchEnds: next.region != state.region
+                case .confirm, .switchBegins, .switchEnds, .leftBehind: next.region != state.region
                 case .leads, .transfer, .transferFailed: false
                 }
         }

@@ -53,23 +53,23 @@ public struct Recovery: Sendable {
         let refused = Set(state.refused)
         var next = base + 1
         while next <= state.index {
-            // A change of the region may hold a block too, and only its payload says so. Such entries are few.
-            var region: LogIndex?
+            // A change of the region may hold a block too, and a record say what became of others: only payloads tell.
+            var turning: LogIndex?
             try store.outlines(from: next, through: state.index, prefix: 0) { outline in
                 let entry = outline.entry
                 next = entry.index + 1
                 if refused.contains(entry.index) { return true }
                 if let height = outline.height { blocks.append(number: height, index: entry.index) }
-                region = entry.kind == .region ? entry.index : nil
-                return region == nil
+                turning = entry.kind.mayTurn ? entry.index : nil
+                return turning == nil
             }
-            guard let region else { break }
-            for entry in try store.entries(from: region, through: region) {
-                guard let change = RegionChange(encoded: entry.payload) else { continue }
-                blocks.follow(change)
-                guard let base = change.base else { continue }
-                let block = Entry(index: region, term: entry.term, kind: .block, payload: base)
-                if let height = block.blockHeight { blocks.append(number: height, index: region) }
+            guard let turning else { break }
+            for entry in try store.entries(from: turning, through: turning) {
+                guard let turn = entry.turn else { continue }
+                blocks.follow(turn)
+                guard let base = turn.base else { continue }
+                let block = Entry(index: turning, term: entry.term, kind: .block, payload: base)
+                if let height = block.blockHeight { blocks.append(number: height, index: turning) }
             }
         }
         return blocks

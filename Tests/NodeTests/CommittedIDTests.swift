@@ -43,7 +43,7 @@ import Testing
         }
 
         private func apply(_ change: RegionChange) throws {
-            ids.follow(change)
+            ids.follow(change.turn)
             try add(.region, change.encoded())
         }
 

@@ -48,18 +48,19 @@ import Testing
         for number in UInt32(10)...30 { blocks.append(number: number, index: LogIndex(number)) }
         blocks.follow(
             RegionChange(
-                expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: report(fork: nil), lostFrom: 21))
-        blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true))
+                expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: report(fork: nil), lostFrom: 21
+            ).turn)
+        blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true).turn)
         #expect(blocks.index(ofHeight: 22) == 22, "it is asked what was lost")
         let base = try Chain.block(on: nil, slot: 1)
         let number = try Chain.ref(base).number
-        blocks.follow(RegionChange(expects: 9, epoch: 10, activity: activity, isPaused: false, base: base))
+        blocks.follow(RegionChange(expects: 9, epoch: 10, activity: activity, isPaused: false, base: base).turn)
         // At once: what comes later is the chain's.
         blocks.append(number: number, index: LogIndex(number))
         for height in UInt32(21)..<number { #expect(blocks.index(ofHeight: height) == nil, "height \(height)") }
         #expect(blocks.index(ofHeight: number) == LogIndex(number) && blocks.index(ofHeight: 20) == 20)
         // Nothing is lost when it is activated the next time.
-        blocks.follow(RegionChange(expects: 10, epoch: 11, activity: .active, isPaused: false, renews: true))
+        blocks.follow(RegionChange(expects: 10, epoch: 11, activity: .active, isPaused: false, renews: true).turn)
         #expect(blocks.index(ofHeight: number) == LogIndex(number))
     }
 

@@ -310,6 +310,7 @@ struct RegionModel {
             case .confirm(let expects, _): if expects == epoch { confirmedAt = entry.index }
             case .switchBegins(let note): if openSwitch == nil { openSwitch = note }
             case .switchEnds(let end): if openSwitch?.id == end.id { openSwitch = nil }
+            case .leftBehind(let report, _, _): superseder = report
             case .leads, .transfer, .transferFailed, nil: break
             }
         default: return

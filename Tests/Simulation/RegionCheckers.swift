@@ -55,8 +55,7 @@ final class RegionCheckers {
     private var heads: [BlockID?] = [nil, nil]
     /// Another region went on without this one, and this one has written that down.
     private var isOvertaken = [false, false]
-    /// Below this height either region may have blocks that an operator took back by hand, or that a region had which was stopped,
-    /// and not overtaken, when another one was forced to go on without them.
+    /// Below this height either region may have blocks that an operator took back by hand.
     private var takenBack: UInt32 = 0
 
     init(_ plan: RegionsPlan) {
@@ -107,10 +106,24 @@ final class RegionCheckers {
             switch Record(encoded: entry.payload) {
             case .switchEnds(let end): ended(end, region)
             case .confirm(let expects, _): confirmed(region, expects, entry.index)
+            case .leftBehind(let report, _, _): leftBehind(region, report, worlds)
             case .leads, .transfer, .transferFailed, .maintenance, .switchBegins, nil: break
             }
         default: break
         }
+    }
+
+    /// Another region did go on without blocks of this one.
+    private func leftBehind(_ region: Int, _ report: RegionReport, _ worlds: [World]) {
+        count("regions left behind")
+        isOvertaken[region] = true
+        let (name, model) = (RegionsPlan.names[region], worlds[region].checkers.region)
+        check(!isPlanned, "nothing is lost", "\(name) says that \(report) went on without it, and nobody forced anything")
+        check(
+            report.name == RegionsPlan.names[1 - region] && report.activatedEpoch > model.activatedEpoch
+                && activatedAt[1 - region].contains(report.activatedEpoch) && activity[region] != .active,
+            "the region that is right",
+            "\(name), active since \(model.activatedEpoch), says that \(report) went on without it")
     }
 
     /// A word is about the state that its operator saw.
