@@ -486,7 +486,7 @@ extension RegionReportDocument {
 extension RegionReport {
     /// nil for words of a later version, or ids that are none.
     /// - Parameter own: the region that hears it.
-    init?(_ document: RegionReportDocument, heardBy own: RegionState) {
+    init?(_ document: RegionReportDocument, heardBy own: RegionState, on head: BlockID?) {
         let activity: RegionActivity
         switch document.state {
         case .standby: activity = .standby
@@ -508,8 +508,8 @@ extension RegionReport {
         }
         let (base, told) = (ids[1], ids[2])
         // One that goes on from its own last block made what is below itself, and this region may have that all the same: it has
-        // what they both were given. A version that does not tell what it has of others says nothing better than its base.
-        let isShared = base != nil && base == own.inherited
+        // what they both were given, and its own last block, if that was given to the other one. A version that does not tell what it has of others says nothing better than its base.
+        let isShared = base != nil && (base == own.inherited || base == head)
         self.init(
             name: document.region, epoch: document.epoch, activity: activity, activatedEpoch: document.activatedEpoch,
             isCurrent: document.current, head: ids[0], inherited: isShared ? base : told ?? base)

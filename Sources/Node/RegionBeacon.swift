@@ -118,7 +118,8 @@ final class RegionBeacon {
             guard document.region == member.region else {
                 return note("a peer of \(printable(document.region)) answers there", member)
             }
-            guard let read = RegionReport(document, heardBy: node.replica.state.region) else {
+            let state = node.replica.state
+            guard let read = RegionReport(document, heardBy: state.region, on: state.head?.block.id) else {
                 return note("its report cannot be read", member)
             }
             report = read

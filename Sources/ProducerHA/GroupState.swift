@@ -74,9 +74,15 @@ public struct RegionState: Hashable, Sendable {
     }
 
     /// Notes a block that this region is given as its head. One above its own head is the last one of the region that was active
-    /// since. Any other says nothing of the blocks that this region made below it.
+    /// since; so is one above where another region left this one. Any other says nothing of the blocks that this region made
+    /// below it.
     mutating func inherit(_ block: BlockID, over head: BlockID?) {
-        let isOfOthers = head.map { activity != .active && block.blockNumber > $0.blockNumber } ?? true
+        let lowest = superseded?.lostFrom ?? .max
+        let isOfOthers =
+            head.map {
+                activity != .active
+                    && (block.blockNumber > $0.blockNumber || block.blockNumber >= lowest && block != $0)
+            } ?? true
         if isOfOthers || block.blockNumber <= inherited?.blockNumber ?? 0 { inherited = block }
     }
 
@@ -159,6 +165,8 @@ public struct GroupState: Hashable, Sendable {
             guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return .refused(.malformed) }
             let block = BlockRef(header)
             if let refusal = refusal(of: block) { return .refused(refusal) }
+            // The first one of all.
+            if head == nil { region.inherit(block.previous, over: nil) }
             head = Head(block: block, bytes: entry.payload, index: entry.index, term: entry.term)
         case .region:
             guard let change = RegionChange(encoded: entry.payload) else { return .refused(.malformed) }
@@ -239,7 +247,7 @@ public struct GroupState: Hashable, Sendable {
             report.activatedEpoch > region.superseded?.by.activatedEpoch ?? 0,
             let head, let fork = report.inherited,
             // It made none, or was given one after those that it made.
-            head.block.number > region.inherited?.blockNumber ?? 0,
+            head.block.number > region.inherited?.blockNumber ?? 0, head.block.id != report.head,
             head.index <= region.activatedAt || head.block.id != region.base
         else { return false }
         return fork.blockNumber < head.block.number || fork.blockNumber == head.block.number && fork != head.block.id

@@ -155,7 +155,8 @@ public struct RegionWatch: Sendable {
             }
             if known.report.epoch == report.epoch {
                 new.currentAt = new.currentAt ?? known.currentAt
-                // One that is behind says so of the head alone.
+                // One that is behind says so of its blocks alone.
+                new.report.inherited = report.inherited ?? known.report.inherited
                 if let head = known.report.head, head.blockNumber > report.head?.blockNumber ?? 0 {
                     new.report.head = head
                     new.teller = known.teller

@@ -244,7 +244,8 @@ extension Acceptance {
                 // Its own last block is its base: that says nothing of where another one goes on.
                 try #require(try await post(regions.east, "activate", ["renew": true]).status == 200)
                 let own = try await regions.east.leader().get("/v1/prodha/region").document()
-                try #require(own["base.block_id"]?.string == shared[3].id && own["inherited"] == .null, "\(own)")
+                try #require(own["base.block_id"]?.string == shared[3].id
+                        && own["inherited.block_num"]?.int == Int(shared[0].number) - 1, "\(own)")
                 for peer in regions.west.peers {
                     try await eventually("peer \(peer.id) hears of east's last block") {
                         try await peer.status()["regions"]?.array?.first?["report.head.block_id"]?.string

@@ -42,14 +42,21 @@ import Testing
                     lostFrom: state.region.lostFrom(after: by)))
         }
 
-        private func apply(_ change: RegionChange) throws {
-            ids.follow(change.turn)
-            try add(.region, change.encoded())
+        /// As it had stopped.
+        func isLeftBehind(fork: BlockID?) throws {
+            let by = RegionReport(
+                name: "west", epoch: 90, activity: .active, activatedEpoch: 90, isCurrent: true, inherited: fork)
+            try change(.standby)
+            let record = Record.leftBehind(by: by, lostFrom: state.region.lostFrom(after: by), at: 1)
+            try add(.operation, record.encoded())
         }
+
+        private func apply(_ change: RegionChange) throws { try add(.region, change.encoded()) }
 
         private func add(_ kind: EntryKind, _ payload: [UInt8]) throws {
             let entry = Entry(index: state.index + 1, term: 1, kind: kind, payload: payload)
             try #require(state.apply(entry) == .accepted)
+            if let turn = entry.turn { ids.follow(turn) }
             guard let head = state.head, head.index == entry.index else { return }
             ids.insert(head.block.id)
             made[head.block.number] = head.block.id
@@ -130,7 +137,7 @@ import Testing
 
     /// What a region is read to say of where it went on.
     @Test func aRegionIsTakenAtItsLowestWordUnlessThisOneKnowsBetter() throws {
-        func heard(base: UInt32?, inherited: UInt32?, here: UInt32? = nil) throws -> UInt32? {
+        func heard(base: UInt32?, inherited: UInt32?, here: UInt32? = nil, head: UInt32? = nil) throws -> UInt32? {
             func reference(_ number: UInt32?) throws -> BlockReference? {
                 try number.map { BlockReference(try other($0)) }
             }
@@ -139,7 +146,8 @@ import Testing
                 leaderID: 4, term: 2, base: try reference(base), inherited: try reference(inherited))
             var own = GroupState().region
             own.inherited = try here.map { try other($0) }
-            return try #require(RegionReport(document, heardBy: own)).inherited?.blockNumber
+            let read = RegionReport(document, heardBy: own, on: try head.map { try other($0) })
+            return try #require(read).inherited?.blockNumber
         }
         for here in [nil, 120] as [UInt32?] {
             #expect(try heard(base: nil, inherited: nil, here: here) == nil)
@@ -147,15 +155,22 @@ import Testing
         }
         // It goes on from its own last block, and this region went on from there as well.
         #expect(try heard(base: 120, inherited: 50, here: 120) == 120)
+        // It was given this region's last block, below its own.
+        #expect(try heard(base: 120, inherited: 50, here: 100, head: 120) == 120)
+        #expect(try heard(base: 120, inherited: 50, here: 100, head: 121) == 50)
         // A version that knows of none.
         #expect(try heard(base: 120, inherited: nil) == 120)
     }
 
-    @Test(arguments: [RegionActivity.active, .standby]) func aBlockThatIsGivenIsTheChains(activity: RegionActivity)
-        throws
-    {
+    @Test(arguments: [RegionActivity.active, .standby], [true, false])
+    func aBlockThatIsGivenIsTheChains(activity: RegionActivity, hadStopped: Bool) throws {
         let log = try Log(from: 100, making: 10)
-        try log.isOvertaken(fork: try log.own(105))
+        let fork = try log.own(105)
+        try hadStopped ? log.isLeftBehind(fork: fork) : log.isOvertaken(fork: fork)
+        for number in UInt32(105)...110 {
+            let own = try log.own(number)
+            #expect(log.height(own) == (number > 105 ? .leftBehind : .belowTheLog), "height \(number)")
+        }
         try log.change(activity, base: .other(150))
         #expect(log.height(try other(150)) == .committed(try other(150)))
         for number in UInt32(101)...110 {

@@ -10,7 +10,7 @@ import Testing
 /// on without.
 @Suite struct InheritedBlockTests {
     /// A region's log, and the entries that hold its blocks.
-    private final class Region {
+    final class Region {
         let name: String
         var state = GroupState()
         var blocks = BlockIndex()
@@ -27,16 +27,30 @@ import Testing
         var inherited: UInt32? { state.region.inherited?.blockNumber }
 
         func change(
-            _ activity: RegionActivity, base: [UInt8]? = nil, renews: Bool = false, superseder: RegionReport? = nil
+            _ activity: RegionActivity, base: [UInt8]? = nil, epoch next: UInt64? = nil, renews: Bool = false,
+            superseder: RegionReport? = nil
         ) throws {
             let epoch = state.region.epoch
             let lostFrom = superseder.map { state.region.lostFrom(after: $0) } ?? 0
             try add(
                 .region,
                 RegionChange(
-                    expects: epoch, epoch: epoch + 1, activity: activity, isPaused: false, base: base, renews: renews,
+                    expects: epoch, epoch: next ?? epoch + 1, activity: activity, isPaused: false, base: base, renews: renews,
                     superseder: superseder, lostFrom: lostFrom
                 ).encoded())
+            try survivesASnapshot()
+        }
+
+        func isLeft(by report: RegionReport) throws -> Applied {
+            let record = Record.leftBehind(by: report, lostFrom: state.region.lostFrom(after: report), at: 1234)
+            let entry = Entry(index: state.index + 1, term: 1, kind: .operation, payload: record.encoded())
+            let applied = state.apply(entry)
+            if applied == .accepted { blocks.applied(entry, making: state) }
+            try survivesASnapshot()
+            return applied
+        }
+
+        private func survivesASnapshot() throws {
             let kept = try #require(GroupState(state.snapshot()))
             #expect(kept == state && kept.snapshot().state == state.snapshot().state)
         }
@@ -48,7 +62,7 @@ import Testing
             }
         }
 
-        private func add(_ kind: EntryKind, _ payload: [UInt8]) throws {
+        func add(_ kind: EntryKind, _ payload: [UInt8]) throws {
             let entry = Entry(index: state.index + 1, term: 1, kind: kind, payload: payload)
             try #require(state.apply(entry) == .accepted)
             blocks.applied(entry, making: state)
@@ -67,9 +81,11 @@ import Testing
     }
 
     /// A block that no region of these tests made.
-    private func other(_ number: UInt32) throws -> [UInt8] {
+    static func other(_ number: UInt32) throws -> [UInt8] {
         try BlockBuilder(startingAt: number, timestamp: BlockTimestamp(slot: number), producer: Name("other")).build()
     }
+
+    private func other(_ number: UInt32) throws -> [UInt8] { try Self.other(number) }
 
     /// A region that took over at 90, made blocks through 100, and stopped.
     private func stopped() throws -> Region {

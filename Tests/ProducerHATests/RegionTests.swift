@@ -247,6 +247,7 @@ import Testing
             .confirm(expects: 1 << 40, Self.act("c")), .switchBegins(Self.note("a", kind: .forced)),
             .switchEnds(SwitchEnd(id: "a", isDone: false, words: "why", at: -5)),
             .switchEnds(SwitchEnd(id: "a", isDone: true, words: "", gapMS: -1, at: 5)),
+            .leftBehind(by: Self.report(.active, epoch: 7, activated: 3), lostFrom: .max, at: -1),
         ]
         var random = SplitMix64(seed: 11)
         for record in records {

@@ -53,8 +53,6 @@ final class RegionCheckers {
     private var previous: [BlockID: BlockID] = [:]
     /// The last block of each region's log.
     private var heads: [BlockID?] = [nil, nil]
-    /// Another region went on without this one, and this one has written that down.
-    private var isOvertaken = [false, false]
     /// Below this height either region may have blocks that an operator took back by hand.
     private var takenBack: UInt32 = 0
 
@@ -116,7 +114,6 @@ final class RegionCheckers {
     /// Another region did go on without blocks of this one.
     private func leftBehind(_ region: Int, _ report: RegionReport, _ worlds: [World]) {
         count("regions left behind")
-        isOvertaken[region] = true
         let (name, model) = (RegionsPlan.names[region], worlds[region].checkers.region)
         check(!isPlanned, "nothing is lost", "\(name) says that \(report) went on without it, and nobody forced anything")
         check(
@@ -124,6 +121,10 @@ final class RegionCheckers {
                 && activatedAt[1 - region].contains(report.activatedEpoch) && activity[region] != .active,
             "the region that is right",
             "\(name), active since \(model.activatedEpoch), says that \(report) went on without it")
+        guard producers == .sole, let own = heads[region], let other = heads[1 - region] else { return }
+        check(
+            !isBelow(own, other), "nothing is lost",
+            "\(name) says that \(report) went on without its block \(own), and the other one's head \(other) is on it")
     }
 
     /// A word is about the state that its operator saw.
@@ -173,7 +174,6 @@ final class RegionCheckers {
         }
         let base = change.base.flatMap { try? BlockHeader(parsingPrefixOf: $0) }
         if let base { goesOn(region, from: base, byHand: change.activity == was && !change.renews) }
-        if change.superseder != nil || change.settlesWhatWasLost { isOvertaken[region] = change.superseder != nil }
         guard change.activity == .active, change.renews || was != .active else {
             if base != nil {
                 count("rebases")
@@ -212,11 +212,16 @@ final class RegionCheckers {
     private func goesOn(_ region: Int, from base: BlockHeader, byHand: Bool) {
         defer { heads[region] = base.id }
         previous[base.id] = base.previous
-        guard !isPlanned, byHand || !isOvertaken[region], let head = heads[region] else { return }
-        var block: BlockID? = base.id
-        while let next = block, next.blockNumber > head.blockNumber { block = previous[next] }
-        if block == head { return }
+        guard !isPlanned, byHand, let head = heads[region] else { return }
+        if isBelow(head, base.id) { return }
         takenBack = max(takenBack, base.number, 1 + (heads.compactMap { $0?.blockNumber }.max() ?? 0))
+    }
+
+    /// The one is the other, or a block on the way from there to the chain's beginning.
+    private func isBelow(_ one: BlockID, _ other: BlockID) -> Bool {
+        var block: BlockID? = other
+        while let next = block, next.blockNumber > one.blockNumber { block = previous[next] }
+        return block == one
     }
 
     /// The two logs say the same, and it is so.

@@ -19,15 +19,17 @@ import Testing
         mutating func add(_ random: inout SeededGenerator) throws {
             slot += 1
             let (kind, payload): (EntryKind, [UInt8]) =
-                // A region that was overtaken makes no block.
-                switch state.region.superseded == nil
-                    ? Int.random(in: 0..<12, using: &random) : .random(in: 2...4, using: &random)
+                // A region that has stopped makes no block.
+                switch state.region.activity == .active || state.region.epoch == 0
+                    ? Int.random(in: 0..<12, using: &random) : .random(in: 2...6, using: &random)
                 {
                 case 0: (.noop, [])
                 case 1: (.block, try block(startingAt: .random(in: 1...200, using: &random)))
                 case 2: (.region, try change(base: block(startingAt: .random(in: 50...150, using: &random)), &random))
                 case 3: (.region, try change(base: state.head?.bytes, &random))
                 case 4: (.region, try change(base: nil, &random))
+                case 5 where state.region.activity != .active, 6 where state.region.activity != .active:
+                    (.operation, try leftBehind(&random).encoded())
                 case 5: (.block, random.bytes(0...40))
                 default: (.block, try nextBlock())
                 }
@@ -48,17 +50,27 @@ import Testing
             ).build()
         }
 
+        /// Some are refused, as the region has stopped without blocks of its own, or knows it.
+        private func leftBehind(_ random: inout SeededGenerator) throws -> Record {
+            let lowest = try BlockHeader(parsingPrefixOf: block(startingAt: .random(in: 50...200, using: &random)))
+            let report = superseder(lowest.id, activated: state.region.epoch + .random(in: 0...2, using: &random))
+            return .leftBehind(by: report, lostFrom: lowest.number, at: 1)
+        }
+
+        private func superseder(_ fork: BlockID, activated epoch: UInt64) -> RegionReport {
+            RegionReport(
+                name: "west", epoch: epoch, activity: .active, activatedEpoch: epoch, isCurrent: true, inherited: fork)
+        }
+
         /// One in three is refused, since it expects another epoch.
         private func change(base: [UInt8]?, _ random: inout SeededGenerator) throws -> [UInt8] {
             let epoch = state.region.epoch + (Int.random(in: 0..<3, using: &random) == 0 ? 1 : 0)
             if base == nil, Bool.random(using: &random) {
                 let lowest = try BlockHeader(
                     parsingPrefixOf: block(startingAt: .random(in: 50...200, using: &random)))
-                let superseder = RegionReport(
-                    name: "west", epoch: epoch + 1, activity: .active, activatedEpoch: epoch + 1, isCurrent: true,
-                    inherited: lowest.id)
                 return RegionChange(
-                    expects: epoch, epoch: epoch + 1, activity: .standby, isPaused: false, superseder: superseder,
+                    expects: epoch, epoch: epoch + 1, activity: .standby, isPaused: false,
+                    superseder: Bool.random(using: &random) ? superseder(lowest.id, activated: epoch + 1) : nil,
                     lostFrom: lowest.number
                 ).encoded()
             }
