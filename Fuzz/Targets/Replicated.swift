@@ -68,6 +68,12 @@ private func apply(_ entry: Entry, to state: inout GroupState) {
             check((before.head?.block.number ?? 0) < state.head?.block.number ?? 0, "the head fell")
             check(state.head?.bytes == entry.payload, "the head has other bytes")
         case .region: check(state.region.epoch > before.region.epoch, "a change without a new epoch")
+        case .operation:
+            let (now, then) = (state.region, before.region)
+            check(state.head == before.head && now.inherited == then.inherited, "a record changed blocks")
+            check((now.epoch, now.activatedEpoch) == (then.epoch, then.activatedEpoch), "a record changed an epoch")
+            check(now.activity == then.activity && now.isPaused == then.isPaused, "a record changed the activity")
+            check(now.superseded == then.superseded || now.activity != .active, "an active region is left behind")
         default: check(state.head == before.head && state.region == before.region, "\(entry.kind) changed something")
         }
     }

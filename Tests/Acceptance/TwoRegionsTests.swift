@@ -175,6 +175,36 @@ extension Acceptance {
                 let rebased = try await post(regions.east, "rebase", ["base": .string(far[1].hex)]).document()
                 try #require(rebased["head.block_id"]?.string == far[1].id)
                 try await regions.east.commit([far[2]])
+
+                // It stops, and west is forced to go on without its last block: it knows that, and is as it was.
+                try #require(try await post(regions.east, "deactivate", [:]).status == 200)
+                let stopped = try await epoch(regions.east)
+                let strange = "/v1/prodha/transaction?id=" + String(repeating: "0", count: 64)
+                let before = try await regions.east.leader().get(strange).document()
+                try #require(before["not_in_blocks.to"]?.int == Int(far[2].number), "\(before)")
+                let forced = try await post(
+                    regions.west, "activate", ["epoch": 1_000_000, "force": true, "base": .string(far[1].hex)])
+                try #require(forced.status == 200)
+                for peer in regions.east.peers {
+                    try await eventually("peer \(peer.id) knows that east was left behind") {
+                        try await peer.status()["production.superseded.by"]?.string == "west"
+                    }
+                    try await peer.get("/v1/prodha/region/head?id=\(far[2].id)").error(404, "block_not_found")
+                    try #require(try await peer.get(strange).document()["not_in_blocks"] == .null, "peer \(peer.id)")
+                    try #require(try await standing(peer) == "standby")
+                }
+                try #require(try await epoch(regions.east) == stopped)
+                let leader = try await regions.east.leader()
+                let loss = try await leader.get("/v1/prodha/loss").document()
+                try #require(loss["blocks"]?.array?.map { $0["block_id"]?.string } == [far[2].id], "\(loss)")
+                try #require(loss["fork_known"]?.bool == true)
+                let words = "west went on from block \(far[1].number), epoch 1000000"
+                let entries = try await leader.get("/v1/prodha/history").document()["entries"]?.array ?? []
+                try #require(entries.filter { $0["event"]?.string == "left_behind" }.count == 1, "\(entries)")
+                try #require(entries.last { $0["event"]?.string == "left_behind" }?["about"]?.string == words)
+                let log = try await leader.get("/v1/prodha/log?limit=1000").document()["entries"]?.array ?? []
+                try #require(log.contains { $0["operation.about"]?.string == words }, "\(log)")
+                try await leader.says("region east was left behind: \(words)")
             }
         }
 
@@ -244,7 +274,8 @@ extension Acceptance {
                 // Its own last block is its base: that says nothing of where another one goes on.
                 try #require(try await post(regions.east, "activate", ["renew": true]).status == 200)
                 let own = try await regions.east.leader().get("/v1/prodha/region").document()
-                try #require(own["base.block_id"]?.string == shared[3].id
+                try #require(
+                    own["base.block_id"]?.string == shared[3].id
                         && own["inherited.block_num"]?.int == Int(shared[0].number) - 1, "\(own)")
                 for peer in regions.west.peers {
                     try await eventually("peer \(peer.id) hears of east's last block") {

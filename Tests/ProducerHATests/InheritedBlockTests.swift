@@ -35,7 +35,8 @@ import Testing
             try add(
                 .region,
                 RegionChange(
-                    expects: epoch, epoch: next ?? epoch + 1, activity: activity, isPaused: false, base: base, renews: renews,
+                    expects: epoch, epoch: next ?? epoch + 1, activity: activity, isPaused: false, base: base,
+                    renews: renews,
                     superseder: superseder, lostFrom: lostFrom
                 ).encoded())
             try survivesASnapshot()

@@ -54,7 +54,8 @@ import Testing
         var (active, number): (Int, UInt32) = (0, 90)
         // Who is next, and how many blocks the one before makes; none too, and whoever goes back then has the last one already.
         for (next, made) in [
-            (1, 10), (0, 10), (1, 0), (0, 0), (1, 5), (2, 0), (1, 0), (0, 7), (2, 3), (0, 0), (2, 0), (1, 1), (2, 1), (0, 4),
+            (1, 10), (0, 10), (1, 0), (0, 0), (1, 5), (2, 0), (1, 0), (0, 7), (2, 3), (0, 0), (2, 0), (1, 1), (2, 1),
+            (0, 4),
         ] as [(Int, UInt32)] {
             number += made
             try regions[active].make(through: number)
@@ -91,6 +92,12 @@ import Testing
         #expect(!region.state.isLeftBehind(by: report))
         try region.change(.standby, base: other(100))
         #expect(!region.state.isLeftBehind(by: report))
+        // Of a version that knew nothing of what it has of others.
+        var old = region.state.snapshot()
+        old.state.removeLast(8 + 32)
+        old.state[old.state.count - 1] = 0
+        let state = try #require(GroupState(old))
+        #expect(state.region.inherited == nil && !state.isLeftBehind(by: report))
         // It was, and stands on another one's block.
         try region.change(.active)
         try region.change(.standby)
@@ -100,6 +107,30 @@ import Testing
         #expect(!region.state.isLeftBehind(by: report), "an active one gives way")
         try region.change(.standby)
         #expect(region.state.isLeftBehind(by: report))
+    }
+
+    /// It went back to this one's last block, forced, and says of others only what it had before.
+    @Test func aRegionThatStandsOnItsLastBlockLeftNothingBehind() throws {
+        let region = try stopped()
+        var report = try forced(from: other(95))
+        report.head = region.head
+        #expect(!region.state.isLeftBehind(by: report))
+        report.head = try Chain.ref(other(100)).id
+        #expect(region.state.isLeftBehind(by: report))
+    }
+
+    /// A region that knows where it was left, and is given a block above that: it made none of those below.
+    @Test(arguments: [RegionActivity.active, .standby])
+    func aBlockAboveTheForkIsOfOthers(activity: RegionActivity) throws {
+        // What it is given, and what it has of others then.
+        for (base, inherited) in [
+            (try other(97), 97), (try other(91), 91), (nil, 90), (try other(150), 150),
+        ] as [([UInt8]?, UInt32)] {
+            let region = try stopped()
+            _ = try region.isLeft(by: forced(from: other(95)))
+            try region.change(activity, base: base ?? region.lastBlock)
+            #expect(region.inherited == inherited && region.state.region.superseded == nil)
+        }
     }
 
     /// One that took its own last block up again, and made none since, has those of before.
@@ -256,7 +287,9 @@ import Testing
         trio.cut = [0]
         trio.elect(1)
         trio.lead(for: .milliseconds(1500))
-        let items = trio.replicas[1].state.history.items.filter { if case .leftBehind = $0.event { true } else { false } }
+        let items = trio.replicas[1].state.history.items.filter {
+            if case .leftBehind = $0.event { true } else { false }
+        }
         #expect(items.count == 1)
     }
 

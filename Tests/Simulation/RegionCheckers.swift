@@ -115,13 +115,16 @@ final class RegionCheckers {
     private func leftBehind(_ region: Int, _ report: RegionReport, _ worlds: [World]) {
         count("regions left behind")
         let (name, model) = (RegionsPlan.names[region], worlds[region].checkers.region)
-        check(!isPlanned, "nothing is lost", "\(name) says that \(report) went on without it, and nobody forced anything")
+        check(
+            !isPlanned, "nothing is lost", "\(name) says that \(report) went on without it, and nobody forced anything")
         check(
             report.name == RegionsPlan.names[1 - region] && report.activatedEpoch > model.activatedEpoch
                 && activatedAt[1 - region].contains(report.activatedEpoch) && activity[region] != .active,
             "the region that is right",
             "\(name), active since \(model.activatedEpoch), says that \(report) went on without it")
-        guard producers == .sole, let own = heads[region], let other = heads[1 - region] else { return }
+        guard producers == .sole, let own = heads[region], let other = heads[1 - region],
+            own.blockNumber >= takenBack
+        else { return }
         check(
             !isBelow(own, other), "nothing is lost",
             "\(name) says that \(report) went on without its block \(own), and the other one's head \(other) is on it")
