@@ -53,6 +53,8 @@ final class RegionCheckers {
     private var previous: [BlockID: BlockID] = [:]
     /// The last block of each region's log.
     private var heads: [BlockID?] = [nil, nil]
+    /// Another region went on without this one, and this one has written that down.
+    private var isOvertaken = [false, false]
     /// Below this height either region may have blocks that an operator took back by hand.
     private var takenBack: UInt32 = 0
 
@@ -114,6 +116,8 @@ final class RegionCheckers {
     /// Another region did go on without blocks of this one.
     private func leftBehind(_ region: Int, _ report: RegionReport, _ worlds: [World]) {
         count("regions left behind")
+        let wasOvertaken = isOvertaken[region]
+        isOvertaken[region] = true
         let (name, model) = (RegionsPlan.names[region], worlds[region].checkers.region)
         check(
             !isPlanned, "nothing is lost", "\(name) says that \(report) went on without it, and nobody forced anything")
@@ -123,7 +127,7 @@ final class RegionCheckers {
             "the region that is right",
             "\(name), active since \(model.activatedEpoch), says that \(report) went on without it")
         guard producers == .sole, let own = heads[region], let other = heads[1 - region],
-            own.blockNumber >= takenBack
+            own.blockNumber >= takenBack, !wasOvertaken
         else { return }
         check(
             !isBelow(own, other), "nothing is lost",
@@ -172,6 +176,7 @@ final class RegionCheckers {
             check(
                 !isPlanned, "one region", "\(name) had to stand back, and nobody forced anything")
         }
+        if change.superseder != nil || change.settlesWhatWasLost { isOvertaken[region] = change.superseder != nil }
         if let id = change.switchID {
             check(!settled.contains(id), "settled", "a change of \(id) comes after it was said to be over: \(change)")
         }
