@@ -78,11 +78,8 @@ public struct RegionState: Hashable, Sendable {
     /// below it.
     mutating func inherit(_ block: BlockID, over head: BlockID?) {
         let lowest = superseded?.lostFrom ?? .max
-        let isOfOthers =
-            head.map {
-                activity != .active
-                    && (block.blockNumber > $0.blockNumber || block.blockNumber >= lowest && block != $0)
-            } ?? true
+        let isBeyond = head.map { block.blockNumber > $0.blockNumber || block.blockNumber >= lowest && block != $0 }
+        let isOfOthers = isBeyond.map { activity != .active && $0 } ?? true
         if isOfOthers || block.blockNumber <= inherited?.blockNumber ?? 0 { inherited = block }
     }
 
