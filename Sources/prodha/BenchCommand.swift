@@ -1,5 +1,4 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
-import API
 import ArgumentParser
 import Lab
 import Node
@@ -139,11 +138,11 @@ struct BenchCommand: ParsableCommand {
             try options(), version: "prodha \(Version.current)", environment: invocation.environment,
             isStopped: { invocation.isStopped }, tell: { invocation.note($0, isJSON: isJSON) })
         switch outcome {
-        case .measured(let document):
+        case .measured(let report):
             switch output {
-            case .table: try invocation.outlet.write(BenchTable(document).description)
-            case .json: try invocation.outlet.write(String(decoding: document.json(), as: UTF8.self) + "\n")
-            case .svg: try invocation.outlet.write(BenchPlot(document).description)
+            case .table: try invocation.outlet.write(report.table)
+            case .json: try invocation.outlet.write(report.json)
+            case .svg: try invocation.outlet.write(report.picture)
             }
         case .stopped: throw ExitCode(130)
         case .failed(let reason):

@@ -39,10 +39,22 @@ public struct BenchOptions: Sendable {
     public init() {}
 }
 
+/// What was measured, in the forms in which it is told.
+public struct BenchReport: Sendable {
+    let document: BenchDocument
+
+    /// For people.
+    public var table: String { BenchTable(document).description }
+    /// One JSON object, a `BenchDocument`, on one line.
+    public var json: String { String(decoding: document.json(), as: UTF8.self) + "\n" }
+    /// A picture of the commits, as SVG.
+    public var picture: String { BenchPlot(document).description }
+}
+
 /// Measures groups of real processes on this machine, by turns, so that other work on it hits all alike.
 public final class Bench {
     public enum Outcome: Sendable {
-        case measured(BenchDocument)
+        case measured(BenchReport)
         case stopped
         case failed(String)
     }
@@ -77,7 +89,7 @@ public final class Bench {
             do {
                 let document = try bench.measure(version)
                 try? FileManager.default.removeItem(atPath: directory)
-                return .measured(document)
+                return .measured(BenchReport(document: document))
             } catch let failure as BenchFailure {
                 // Logs are in there.
                 return .failed(failure.description)

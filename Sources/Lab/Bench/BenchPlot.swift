@@ -4,7 +4,7 @@ import Glibc
 
 /// A picture of how long commits took: one line per group, size and number of clients, from the median to the slowest one,
 /// on a scale that multiplies.
-public struct BenchPlot: Sendable, CustomStringConvertible {
+struct BenchPlot: Sendable, CustomStringConvertible {
     private struct Line {
         var name: String
         var color: String
@@ -22,7 +22,7 @@ public struct BenchPlot: Sendable, CustomStringConvertible {
     private var lines: [Line] = []
     private let decades: ClosedRange<Int>
 
-    public init(_ document: BenchDocument) {
+    init(_ document: BenchDocument) {
         title = "\(document.version), \(document.peers) peers: time of a commit"
         if let floor = document.floor {
             lines.append(
@@ -56,7 +56,7 @@ public struct BenchPlot: Sendable, CustomStringConvertible {
         return power
     }
 
-    public var description: String {
+    var description: String {
         var out = """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" \
             font-family="sans-serif" font-size="12">

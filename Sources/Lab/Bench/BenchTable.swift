@@ -2,12 +2,12 @@
 import API
 
 /// What was measured, for people.
-public struct BenchTable: Sendable, CustomStringConvertible {
+struct BenchTable: Sendable, CustomStringConvertible {
     private let document: BenchDocument
 
-    public init(_ document: BenchDocument) { self.document = document }
+    init(_ document: BenchDocument) { self.document = document }
 
-    public var description: String { lines.map { $0 + "\n" }.joined() }
+    var description: String { lines.map { $0 + "\n" }.joined() }
 
     var lines: [String] {
         let machine = document.machine
