@@ -51,7 +51,7 @@ function __prodha_parse_tokens -S
         case 'demo'
             __prodha_parse_subcommand -r 1 'nodeos=' 'directory=' 'duration=' 'kill-every=' 'no-kill' 'once' 'block-interval-ms=' 'no-color' 'version' 'h/help'
         case 'bench'
-            __prodha_parse_subcommand 0 'only=' 'peers=' 'rounds=' 'sizes=' 'clients=' 'seconds=' 'kills=' 'entries=' 'etcd=' 'beside=' 'directory=' 'output=' 'version' 'h/help'
+            __prodha_parse_subcommand 0 'only=' 'peers=' 'rounds=' 'sizes=' 'clients=' 'seconds=' 'kills=' 'entries=' 'readers=' 'etcd=' 'beside=' 'directory=' 'output=' 'version' 'h/help'
         case 'help'
             __prodha_parse_subcommand -r 1 'version'
         end
@@ -307,7 +307,8 @@ complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options 
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" clients' -l 'clients' -d 'Clients that commit at the same time; 1 for none such.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" seconds' -l 'seconds' -d 'Length of a turn.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" kills' -l 'kills' -d 'Times that the leader is killed, and told to end.' -rfka ''
-complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" entries' -l 'entries' -d 'Entries of the log that a follower recovers.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" entries' -l 'entries' -d 'Commits before the measurements, all of which stay in the log; 0 for none.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" readers' -l 'readers' -d 'Clients that read the leader\'s events while blocks are committed.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" etcd' -l 'etcd' -d 'An etcd to measure beside it: its path, or its name.' -rF
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" beside' -l 'beside' -d 'Another prodha to measure beside this one, such as the one before a change.' -rF
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" directory' -l 'directory' -d 'Where data is kept while it runs: on the disk in question. Default: $TMPDIR or /tmp.' -rfa '(__prodha_complete_directories)'

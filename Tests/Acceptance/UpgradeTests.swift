@@ -42,7 +42,7 @@ extension Acceptance {
                 try await peer.start()
                 try #require(try await peer.end() == .exit(78))
                 try await peer.says(
-                    "has format 3, and this version of prodha knows formats up to 2. Use a newer prodha")
+                    "has format 4, and this version of prodha knows formats up to 3. Use a newer prodha")
                 try #require(try contents(of: peer.dataDirectory) == files)
                 try await peer.start(program: try Program.nextVersion())
                 try await peer.serves()
