@@ -272,7 +272,7 @@ final class EtcdGroup: BenchGroup {
         switch answer.status {
         case 200: return .committed
         // Without a leader, or with one that went in the middle of it.
-        case 500, 503, 504: return .elsewhere
+        case 408, 500, 503, 504: return .elsewhere
         default: throw BenchFailure(description: "etcd answered with status \(answer.status)")
         }
     }
