@@ -25,7 +25,7 @@ INSTALLED = $(PROGRAM):$(PREFIX)/bin/prodha \
     $(foreach file,$(wildcard Completions/_*),$(file):$(ZSHDIR)/$(notdir $(file))) \
     $(foreach file,$(wildcard Completions/*.fish),$(file):$(FISHDIR)/$(notdir $(file))) \
     $(foreach file,$(filter-out $(SYSTEM),$(wildcard Config/*)),$(file):$(DOCDIR)/examples/$(notdir $(file))) \
-    $(foreach file,$(wildcard Documentation/*.md),$(file):$(DOCDIR)/$(notdir $(file))) \
+    $(foreach file,$(wildcard Documentation/*.md Documentation/*.svg),$(file):$(DOCDIR)/$(notdir $(file))) \
     $(if $(LICENSEDIR),LICENSE:$(LICENSEDIR)/LICENSE) \
     Config/$(UNIT):$(UNITDIR)/$(UNIT) \
     Config/prodha.sysusers:$(SYSUSERSDIR)/prodha.conf \

@@ -78,9 +78,10 @@ public struct CommitBlockDocument: Document {
     /// As the encoder writes it, without the encoder: that takes more time than all else that a leader does for a commit. The
     /// id must be of hexadecimal digits.
     public func json() -> [UInt8] {
-        Array(
-            #"{"block_id":"\#(blockID)","block_num":\#(blockNum),"index":\#(index),"schema_version":"#.utf8
-        ) + Array("\(schemaVersion.number),\"term\":\(term)}".utf8)
+        let words =
+            #"{"block_id":"\#(blockID)","block_num":\#(blockNum),"index":\#(index),"#
+            + #""schema_version":\#(schemaVersion.number),"term":\#(term)}"#
+        return Array(words.utf8)
     }
 
     private enum CodingKeys: String, CodingKey {

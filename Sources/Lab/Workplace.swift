@@ -159,14 +159,13 @@ struct Workplace: Sendable {
     }
 
     private static func makeTemporary(_ environment: [String: String]) throws -> String {
-        let base = environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-        var template = Array("\(base)/prodha-demo-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
+        let place = TemporaryDirectory.usualPlace(environment)
+        guard let directory = TemporaryDirectory.make("demo", in: place) else {
             throw DemoFailure(
-                description: "cannot make a directory in \(base): \(String(cString: strerror(errno))); "
+                description: "cannot make a directory in \(place): \(String(cString: strerror(errno))); "
                     + "set TMPDIR, or give --directory")
         }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return directory
     }
 
     /// A directory that was asked for: new, empty, or left by an earlier demonstration of the same kind, which `marker`

@@ -174,21 +174,22 @@ public struct RegionWatch: Sendable {
 
     /// The region that became active last, if that was after this one.
     private func activated(after region: RegionState) -> RegionReport? {
-        heard.values.lazy.map(\.report).filter { $0.activatedEpoch > region.activatedEpoch }
-            .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
+        activatedLast { $0.activatedEpoch > region.activatedEpoch }
     }
 
     /// The region that became active last of those that went on without blocks of this one, which has stopped and not noted it.
     func leaver(of state: GroupState) -> RegionReport? {
-        heard.values.lazy.map(\.report).filter(state.isLeftBehind)
+        activatedLast(where: state.isLeftBehind)
+    }
+
+    private func activatedLast(where isMeant: (RegionReport) -> Bool) -> RegionReport? {
+        heard.values.map(\.report).filter(isMeant)
             .max { ($0.activatedEpoch, $1.name) < ($1.activatedEpoch, $0.name) }
     }
 
     /// What is known of the region that was active last, of those that were heard. Where a name is given: of that one.
     public func givenUp(_ name: String?, at now: Instant) -> GivenUpRegion {
-        let last = heard.values.filter { $0.report.activatedEpoch > 0 }
-            .max { ($0.report.activatedEpoch, $1.report.name) < ($1.report.activatedEpoch, $0.report.name) }
-        let name = name ?? last?.report.name ?? ""
+        let name = name ?? activatedLast { $0.activatedEpoch > 0 }?.name ?? ""
         guard let heard = heard[name] else { return GivenUpRegion(name: name) }
         let epoch = heard.report.epoch
         guard let head = heard.report.head else { return GivenUpRegion(name: name, epoch: epoch) }

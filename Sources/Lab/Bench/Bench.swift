@@ -77,14 +77,12 @@ public final class Bench {
             var options = options
             options.etcd = try options.etcd.map(find)
             options.otherProgram = try options.otherProgram.map(find)
-            let base = options.directory ?? environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-            var template = Array("\(base)/prodha-bench-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else {
+            let place = options.directory ?? TemporaryDirectory.usualPlace(environment)
+            guard let directory = TemporaryDirectory.make("bench", in: place) else {
                 throw BenchFailure(
-                    description: "cannot make a directory in \(base): \(String(cString: strerror(errno))); "
+                    description: "cannot make a directory in \(place): \(String(cString: strerror(errno))); "
                         + "give another --directory")
             }
-            let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let bench = Bench(options, directory, isStopped, tell)
             do {
                 let document = try bench.measure(version)
@@ -382,12 +380,10 @@ extension Floor {
 
 extension BenchDocument.Times {
     init(nanoseconds: [Int64]) {
-        let sorted = nanoseconds.map { Double($0) / 1e6 }.sorted()
-        let middle = sorted.count / 2
-        let median =
-            sorted.isEmpty ? 0 : sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+        let times = nanoseconds.map { Duration.nanoseconds($0) }
+        func milliseconds(_ time: Duration?) -> Double { (time?.inMilliseconds ?? 0).rounded(to: 1) }
         self.init(
-            count: sorted.count, min: (sorted.first ?? 0).rounded(to: 1), median: median.rounded(to: 1),
-            max: (sorted.last ?? 0).rounded(to: 1))
+            count: times.count, min: milliseconds(times.min()), median: milliseconds(times.median),
+            max: milliseconds(times.max()))
     }
 }

@@ -1,6 +1,7 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import API
 import Antelope
+import FoundationEssentials
 import Glibc
 
 /// Why a benchmark cannot begin, or go on.
@@ -286,14 +287,10 @@ final class EtcdGroup: BenchGroup {
 /// What the groups share.
 enum BenchFiles {
     static func write(_ text: String, to path: String) throws {
-        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else {
-            throw BenchFailure(description: "cannot write \(path): \(String(cString: strerror(errno)))")
-        }
-        defer { close(file) }
-        let bytes = Array(text.utf8)
-        guard Glibc.write(file, bytes, bytes.count) == bytes.count else {
-            throw BenchFailure(description: "cannot write \(path): \(String(cString: strerror(errno)))")
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        } catch {
+            throw BenchFailure(description: "cannot write \(path): \(Workplace.reason(error))")
         }
     }
 

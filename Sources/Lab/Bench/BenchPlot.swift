@@ -31,12 +31,11 @@ struct BenchPlot: Sendable, CustomStringConvertible {
         }
         for (at, group) in document.groups.enumerated() {
             for (number, commits) in group.commits.enumerated() {
-                let size = commits.bytes < 1024 ? "\(commits.bytes) B" : "\(commits.bytes >> 10) KB"
                 let clients = commits.clients > 1 ? ", \(commits.clients) clients" : ""
                 let latency = commits.latency
                 lines.append(
                     Line(
-                        name: "\(group.name) \(size)\(clients)", color: Self.colors[number % Self.colors.count],
+                        name: "\(group.name) \(commits.size)\(clients)", color: Self.colors[number % Self.colors.count],
                         values: [latency.p50, latency.p90, latency.p99, latency.p999, latency.max], isDashed: at > 0))
             }
         }

@@ -30,7 +30,7 @@ struct BenchTable: Sendable, CustomStringConvertible {
                 let ratio = document.floor.map { $0.commit > 0 ? commits.latency.p50 / $0.commit : 0 }
                 lines.append(
                     row(
-                        "\(group.name) \(size(commits.bytes)) x\(commits.clients)",
+                        "\(group.name) \(commits.size) x\(commits.clients)",
                         commits.latency.texts + [whole(commits.perSecond)]
                             + (ratio.map { [decimal($0, 2)] } ?? [])))
             }
@@ -73,11 +73,14 @@ struct BenchTable: Sendable, CustomStringConvertible {
 
     private func megabytes(_ bytes: UInt64) -> String { decimal(Double(bytes) / 1e6, 1) }
 
-    private func size(_ bytes: Int) -> String { bytes < 1024 ? "\(bytes) B" : "\(bytes >> 10) KB" }
-
     private func row(_ label: String, _ cells: [String]) -> String {
         label.left(24) + cells.map { $0.right(10) }.joined()
     }
+}
+
+extension BenchDocument.Commits {
+    /// Of a block, for people.
+    var size: String { bytes < 1024 ? "\(bytes) B" : "\(bytes >> 10) KB" }
 }
 
 extension BenchDocument.Latency {
