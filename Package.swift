@@ -19,9 +19,10 @@ let layers: [Target] = [
     .target(name: "Keys", dependencies: ["Antelope", "CSecp256k1", product("Crypto", "swift-crypto")]),
     .target(name: "ProducerHA", dependencies: ["Antelope", "Raft"]),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CThread"),
     .target(
         name: "Storage",
-        dependencies: ["CSQLite", "ProducerHA", "Raft", product("NIOConcurrencyHelpers", "swift-nio")]),
+        dependencies: ["CSQLite", "CThread", "ProducerHA", "Raft", product("NIOConcurrencyHelpers", "swift-nio")]),
     .target(
         name: "Transport",
         dependencies: [
@@ -65,9 +66,8 @@ let layers: [Target] = [
     .target(
         name: "Node",
         dependencies: [
-            "AMQP", "API", "Antelope", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Queue", "Raft",
-            "Storage",
-            "Transactions", "Transport",
+            "AMQP", "API", "Antelope", "CThread", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Queue", "Raft",
+            "Storage", "Transactions", "Transport",
             product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
             product("NIOConcurrencyHelpers", "swift-nio"),
@@ -164,7 +164,9 @@ let tests: [Target] = [
     .executableTarget(
         name: "prodha-next", dependencies: ["Configuration", "Node", "Storage", "Transport"], path: "Tests/NextVersion"),
     .testTarget(name: "PackagingTests", dependencies: ["Harness"]),
-    .testTarget(name: "AcceptanceTests", dependencies: ["Antelope", "Harness"], path: "Tests/Acceptance"),
+    .target(name: "CHeldThread", path: "Tests/CHeldThread"),
+    .testTarget(
+        name: "AcceptanceTests", dependencies: ["Antelope", "CHeldThread", "Harness"], path: "Tests/Acceptance"),
     .testTarget(
         name: "NodeosTests",
         dependencies: ["Antelope", "BrokerHarness", "Harness", "Keys", product("Crypto", "swift-crypto")],

@@ -824,7 +824,7 @@ _prodha_bench() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--only --peers --rounds --sizes --clients --seconds --kills --entries --readers --etcd --beside --directory --output)
+    non_repeating_options=(--only --peers --rounds --sizes --clients --seconds --kills --entries --busy --readers --etcd --beside --directory --output)
     __prodha_offer_flags_options 0
 
     # Offer option value completions
@@ -851,6 +851,9 @@ _prodha_bench() {
         return
         ;;
     '--entries')
+        return
+        ;;
+    '--busy')
         return
         ;;
     '--readers')

@@ -51,7 +51,7 @@ function __prodha_parse_tokens -S
         case 'demo'
             __prodha_parse_subcommand -r 1 'nodeos=' 'directory=' 'duration=' 'kill-every=' 'no-kill' 'once' 'block-interval-ms=' 'no-color' 'version' 'h/help'
         case 'bench'
-            __prodha_parse_subcommand 0 'only=' 'peers=' 'rounds=' 'sizes=' 'clients=' 'seconds=' 'kills=' 'entries=' 'readers=' 'etcd=' 'beside=' 'directory=' 'output=' 'version' 'h/help'
+            __prodha_parse_subcommand 0 'only=' 'peers=' 'rounds=' 'sizes=' 'clients=' 'seconds=' 'kills=' 'entries=' 'busy=' 'readers=' 'etcd=' 'beside=' 'directory=' 'output=' 'version' 'h/help'
         case 'help'
             __prodha_parse_subcommand -r 1 'version'
         end
@@ -300,7 +300,7 @@ complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options 
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" no-color' -l 'no-color' -d 'No colours. (environment: NO_COLOR)'
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" version' -l 'version' -d 'Show the version.'
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha demo" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" only' -l 'only' -d 'What to measure: floor, idle, commits, failover, handover, recovery, separated by commas. Default: all.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" only' -l 'only' -d 'What to measure: floor, idle, commits, busy, failover, handover, recovery, separated by commas. Default: all.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" peers' -l 'peers' -d 'Peers of the group, from 3 to 9.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" rounds' -l 'rounds' -d 'Turns of each measurement of commits.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" sizes' -l 'sizes' -d 'Bytes of a block, from 256 to 4194304; several separated by commas.' -rfka ''
@@ -308,6 +308,7 @@ complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options 
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" seconds' -l 'seconds' -d 'Length of a turn.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" kills' -l 'kills' -d 'Times that the leader is killed, and told to end.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" entries' -l 'entries' -d 'Commits before the measurements, all of which stay in the log; 0 for none.' -rfka ''
+complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" busy' -l 'busy' -d 'How long commits are measured while others take every processor.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" readers' -l 'readers' -d 'Clients that read the leader\'s events while blocks are committed.' -rfka ''
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" etcd' -l 'etcd' -d 'An etcd to measure beside it: its path, or its name.' -rF
 complete -c 'prodha' -n '__prodha_should_offer_completions_for_flags_or_options "prodha bench" beside' -l 'beside' -d 'Another prodha to measure beside this one, such as the one before a change.' -rF

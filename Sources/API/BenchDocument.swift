@@ -85,20 +85,26 @@ public struct BenchDocument: Document {
         public var latency: Latency
         /// Requests that had to be sent again.
         public var again: Int
+        /// How often another member had to be found in the middle of it.
+        public var leadersLost: Int
 
-        public init(bytes: Int, clients: Int, count: Int, perSecond: Double, latency: Latency, again: Int) {
+        public init(
+            bytes: Int, clients: Int, count: Int, perSecond: Double, latency: Latency, again: Int, leadersLost: Int = 0
+        ) {
             self.bytes = bytes
             self.clients = clients
             self.count = count
             self.perSecond = perSecond
             self.latency = latency
             self.again = again
+            self.leadersLost = leadersLost
         }
 
         private enum CodingKeys: String, CodingKey {
             case bytes, clients, count, again
             case perSecond = "per_second"
             case latency = "latency_us"
+            case leadersLost = "leaders_lost"
         }
     }
 
@@ -114,6 +120,20 @@ public struct BenchDocument: Document {
             self.min = min
             self.median = median
             self.max = max
+        }
+    }
+
+    /// While others took every processor.
+    public struct Busy: Codable, Hashable, Sendable {
+        public var seconds: Double
+        /// Terms that began.
+        public var elections: UInt64
+        public var commits: [Commits]
+
+        public init(seconds: Double, elections: UInt64, commits: [Commits]) {
+            self.seconds = seconds
+            self.elections = elections
+            self.commits = commits
         }
     }
 
@@ -143,6 +163,7 @@ public struct BenchDocument: Document {
         /// Before the first commit.
         public var idle: Process?
         public var commits: [Commits]
+        public var busy: Busy?
         /// No commit while the leader was killed, and while it was told to end.
         public var failover: Times?
         public var handOver: Times?
@@ -158,7 +179,7 @@ public struct BenchDocument: Document {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case name, idle, commits, used
+            case name, idle, commits, busy, used
             case failover = "failover_ms"
             case handOver = "hand_over_ms"
             case recovery = "recovery_ms"

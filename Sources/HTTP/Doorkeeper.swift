@@ -1,8 +1,8 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 import NIOCore
 
-/// Stands before the HTTP codec. It notices a request's first byte, and sends clients away: writes the refusal past the
-/// codec, which may be in any state, closes our side, and drops what still comes in, within bounds.
+/// Stands before the HTTP parser. It notices a request's first byte, and sends clients away: writes the refusal past the
+/// parser, which may be in any state, closes our side, and drops what still comes in, within bounds.
 ///
 /// Without the dropping, the kernel would answer a client that is still sending with a reset, and the reset would
 /// overtake the refusal.
@@ -25,7 +25,7 @@ final class Doorkeeper: ChannelInboundHandler {
     private var isRefusing = false
     private var droppedBytes = 0
     private var lingerTimer: Scheduled<Void>?
-    /// Called for every read that goes to the codec.
+    /// Called for every read that goes to the parser.
     var onBytes: (() -> Void)?
 
     init(_ welcome: Welcome, limits: HTTPLimits) {
@@ -60,7 +60,7 @@ final class Doorkeeper: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
-        // The codec's pipelining assistance may be holding reads back; nobody but us wants these.
+        // The connection may be holding reads back; nobody but us wants these.
         if isRefusing { context.read() }
     }
 

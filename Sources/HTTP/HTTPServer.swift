@@ -1,12 +1,14 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 //
 // The HTTP layer: a small HTTP/1.1 server for the daemon's one event loop, and a client for short calls by commands and
-// by the daemon. NIO's codec reads and writes the protocol; what is here bounds it, orders it and says what went wrong.
+// by the daemon. NIO's parser reads the protocol; what is here bounds it, orders it, answers it and says what went
+// wrong.
 // It knows nothing of the product: no paths, no documents, no configuration.
 // May import NIOCore, NIOPosix, NIOHTTP1, NIOTLS, Logging and the C library, and no layer of ours.
 //
-// Server: Doorkeeper stands before NIO's codec and sends clients away; ServerConnection stands behind it and gathers
-// requests; Router finds handlers; StreamWriter is the open end of an endless answer. A client that closes its side
+// Server: Doorkeeper stands before NIO's parser and sends clients away; ServerConnection stands behind it, gathers requests
+// and sends answers, whose heads ResponseHead writes; Router finds handlers; StreamWriter is the open end of an endless
+// answer. A client that closes its side
 // counts as gone. ClientCounts says who may come in, HostNames whom a request may call. Client: HTTPClient,
 // ClientConnection. Every bound of the server is in HTTPLimits.
 //
@@ -59,7 +61,7 @@ public final class HTTPServer {
     private var stopped: EventLoopPromise<Void>?
     /// Request bodies that are held now, on all connections, in bytes.
     public internal(set) var heldBodyBytes = 0
-    /// Bytes of answers that were written and not taken yet, on all connections.
+    /// Bytes of large answers that were written and not taken yet, on all connections.
     var heldAnswerBytes = 0
 
     /// - Parameters:
@@ -149,11 +151,11 @@ public final class HTTPServer {
             decoding.maxHeaderFieldSize = limits.maxHeaderBytes
             decoding.maxHeaderListSize = limits.maxHeaderBytes
             decoding.maxHeaderFieldCount = limits.maxHeaderFields
-            try pipeline.configureHTTPServerPipeline(
-                withErrorHandling: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
+            let parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding)
+            try pipeline.addHandler(ByteToMessageHandler(parser))
             served += 1
             clients.enter(origin)
-            let handler = ServerConnection(server: self, number: served, doorkeeper: doorkeeper)
+            let handler = ServerConnection(server: self, number: served, origin: origin, doorkeeper: doorkeeper)
             try pipeline.addHandler(handler)
             connection = handler
         } else {

@@ -1,4 +1,5 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+import Glibc
 import NIOCore
 import NIOHTTP1
 
@@ -13,7 +14,7 @@ public struct HostNames: Sendable {
 
     /// What the request calls this server, when that is none of its names; nil when all is well. On a unix socket any is.
     public func foreignName(in request: Request) -> String? {
-        if ClientOrigin(request.remoteAddress) == .unixSocket { return nil }
+        if request.origin == .unixSocket { return nil }
         let hosts = request.headers["host"]
         // HTTP/1.0 knows no hosts, and browsers speak later versions.
         guard let host = hosts.first else { return nil }
@@ -34,7 +35,8 @@ public struct HostNames: Sendable {
     }
 
     private static func isAddress(_ text: Substring) -> Bool {
-        (try? SocketAddress(ipAddress: String(text), port: 0)) != nil
+        var address = in6_addr()
+        return inet_pton(AF_INET, String(text), &address) == 1 || inet_pton(AF_INET6, String(text), &address) == 1
     }
 }
 
@@ -46,5 +48,9 @@ extension Request {
     }
 
     /// Whatever a browser sends, by its own word.
-    public var isFromABrowser: Bool { headers.contains { $0.name.lowercased().hasPrefix("sec-fetch-") } }
+    public var isFromABrowser: Bool {
+        headers.contains { header in
+            header.name.utf8.prefix(10).elementsEqual("sec-fetch-".utf8) { $0 | 0x20 == $1 }
+        }
+    }
 }

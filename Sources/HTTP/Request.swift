@@ -12,6 +12,7 @@ public struct Request: Sendable {
     public var body: ByteBuffer
     /// Nil when the client was gone before it could be asked.
     public var remoteAddress: SocketAddress?
+    public var origin: ClientOrigin
     /// The subject of the client's certificate, which was verified; nil without one.
     public var clientSubject: String?
     /// The user who opened the unix socket that the request came by, by number; nil by TCP.
@@ -23,8 +24,9 @@ public struct Request: Sendable {
 
     public init(
         method: HTTPMethod, path: String, query: Query = Query(), headers: HTTPHeaders = [:],
-        body: ByteBuffer = ByteBuffer(), remoteAddress: SocketAddress? = nil, clientSubject: String? = nil,
-        clientUser: UInt32? = nil, connection: UInt64 = 0, over: EventLoopFuture<Void>? = nil
+        body: ByteBuffer = ByteBuffer(), remoteAddress: SocketAddress? = nil, origin: ClientOrigin? = nil,
+        clientSubject: String? = nil, clientUser: UInt32? = nil, connection: UInt64 = 0,
+        over: EventLoopFuture<Void>? = nil
     ) {
         self.method = method
         self.path = path
@@ -32,6 +34,7 @@ public struct Request: Sendable {
         self.headers = headers
         self.body = body
         self.remoteAddress = remoteAddress
+        self.origin = origin ?? ClientOrigin(remoteAddress)
         self.clientSubject = clientSubject
         self.clientUser = clientUser
         self.connection = connection
@@ -81,6 +84,11 @@ struct RequestTarget {
 
     /// Takes `/path?query` and, as a server must (RFC 9112, 3.2.2), `http://host/path?query`.
     init?(_ uri: String) {
+        // Most are what they are.
+        if uri.utf8.first == UInt8(ascii: "/"), !uri.utf8.contains(where: Self.meansSomethingElse) {
+            (path, query) = (uri, Query())
+            return
+        }
         var rest = uri[...]
         for scheme in ["http://", "https://"] where rest.utf8.count >= scheme.utf8.count {
             guard rest.prefix(scheme.count).lowercased() == scheme else { continue }
@@ -96,6 +104,13 @@ struct RequestTarget {
         guard let query = Query(parsing: mark.map { rest[rest.index(after: $0)...] } ?? "") else { return nil }
         self.path = path
         self.query = query
+    }
+
+    private static func meansSomethingElse(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0, UInt8(ascii: "%"), UInt8(ascii: "?"), UInt8(ascii: "#"): true
+        default: false
+        }
     }
 }
 

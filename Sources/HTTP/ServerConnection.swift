@@ -11,12 +11,16 @@ private struct SocketCredentials {
     var group: UInt32
 }
 
-/// One client's connection behind the codec: gathers each request, has it answered, keeps the connection's deadlines.
+/// One client's connection behind the parser: gathers each request, has it answered, keeps the connection's deadlines.
 ///
-/// NIO's pipelining assistance hands over one request at a time, the next one when the answer's end is written.
-final class ServerConnection: ChannelInboundHandler {
+/// One request at a time: what a client sends meanwhile waits here, one read of it, and the rest in the socket.
+final class ServerConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// A piece of a request, or why there will be no more.
+    private typealias Part = Result<HTTPServerRequestPart, HTTPParserError>
 
     private enum Phase {
         /// Between requests, or with less than a whole head.
@@ -46,6 +50,11 @@ final class ServerConnection: ChannelInboundHandler {
     /// See `Request.over`; with the handler.
     private var over: EventLoopPromise<Void>?
 
+    /// What came while an answer was under way.
+    private var waiting = CircularBuffer<Part>(initialCapacity: 0)
+    /// The channel wants to read, and is to wait until nothing waits here.
+    private var isReadHeldBack = false
+
     /// Guards against answering within answering: a client may pipeline thousands of requests in one packet.
     private var isServing = false
 
@@ -54,14 +63,18 @@ final class ServerConnection: ChannelInboundHandler {
 
     /// See `Request.connection`.
     private let number: UInt64
+    /// See `Request.remoteAddress`.
+    private var remoteAddress: SocketAddress?
+    private let origin: ClientOrigin
     /// See `Request.clientUser`.
     private var clientUser: UInt32?
     /// See `Request.clientSubject`. It stays what the handshake made it.
     private lazy var clientSubject = context.flatMap { server.security?.subjectOfClient($0.channel) }
 
-    init(server: HTTPServer, number: UInt64, doorkeeper: Doorkeeper) {
+    init(server: HTTPServer, number: UInt64, origin: ClientOrigin, doorkeeper: Doorkeeper) {
         self.server = server
         self.number = number
+        self.origin = origin
         self.doorkeeper = doorkeeper
     }
 
@@ -69,9 +82,10 @@ final class ServerConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        remoteAddress = context.remoteAddress
         doorkeeper.onBytes = { [weak self] in self?.bytesArrived() }
         setDeadline(.now() + limits.openingTime)
-        if ClientOrigin(context.remoteAddress) == .unixSocket { askForUser(context.channel) }
+        if origin == .unixSocket { askForUser(context.channel) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { connectionIsOver() }
@@ -98,6 +112,7 @@ final class ServerConnection: ChannelInboundHandler {
         timer = nil
         releaseBody()
         endRequest()
+        waiting.removeAll()
         if case .streaming(let writer) = phase { writer.connectionIsGone() }
         phase = .ending
     }
@@ -117,15 +132,9 @@ final class ServerConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case HTTPParserError.headerOverflow:
-            refuse(.headersTooLarge(limitBytes: limits.maxHeaderBytes))
-        case let error as HTTPParserError:
-            refuse(.malformedRequest(what: Self.sentence(error)))
-        default:
-            server.logger.debug("HTTP connection failed", metadata: ["error": "\(error)"])
-            context.close(promise: nil)
-        }
+        if let error = error as? HTTPParserError { return take(.failure(error)) }
+        server.logger.debug("HTTP connection failed", metadata: ["error": "\(error)"])
+        context.close(promise: nil)
     }
 
     private static func sentence(_ error: HTTPParserError) -> String {
@@ -177,17 +186,35 @@ final class ServerConnection: ChannelInboundHandler {
 
     // MARK: receiving
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch (unwrapInboundIn(data), phase) {
-        case (.head(let head), .idle): receive(head)
-        case (.body(let bytes), .receiving): receive(bytes)
-        case (.end, .receiving):
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { take(.success(unwrapInboundIn(data))) }
+
+    /// Bounds what waits here: nothing more is read while something does.
+    func read(context: ChannelHandlerContext) {
+        if waiting.isEmpty { context.read() } else { isReadHeldBack = true }
+    }
+
+    private func take(_ part: Part) {
+        switch phase {
+        case .ending: break
+        case .answering, .streaming: waiting.append(part)
+        case .idle, .receiving: if waiting.isEmpty { receive(part) } else { waiting.append(part) }
+        }
+    }
+
+    private func receive(_ part: Part) {
+        switch (part, phase) {
+        case (.success(.head(let head)), .idle): receive(head)
+        case (.success(.body(let bytes)), .receiving): receive(bytes)
+        case (.success(.end), .receiving):
             phase = .answering
             hasBegun = false
             setDeadline(nil)
             isReady = true
             serve()
-        case (_, .idle), (_, .receiving), (_, .answering), (_, .streaming), (_, .ending): break
+        case (.failure(.headerOverflow), _): refuse(.headersTooLarge(limitBytes: limits.maxHeaderBytes))
+        case (.failure(let error), _): refuse(.malformedRequest(what: Self.sentence(error)))
+        // What belongs to a request that was refused.
+        case (.success, _): break
         }
     }
 
@@ -209,8 +236,7 @@ final class ServerConnection: ChannelInboundHandler {
         guard declared <= bodyLimit else { return refuse(.bodyTooLarge(limitBytes: bodyLimit)) }
         let expectsContinue = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
         if expectsContinue, head.version >= .http1_1 {
-            let go = HTTPResponseHead(version: .http1_1, status: .continue)
-            context?.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
+            context?.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
         }
     }
 
@@ -243,13 +269,19 @@ final class ServerConnection: ChannelInboundHandler {
 
     // MARK: answering
 
-    /// Has ready requests answered until there is none, or the client does not take its answers.
+    /// Has what is ready answered, and what waits received, until there is nothing more or the client does not take its
+    /// answers.
     private func serve() {
         guard !isServing else { return }
         isServing = true
         defer { isServing = false }
         var turns = 0
-        while isReady, let context, let head, let target {
+        while let context {
+            guard isReady else {
+                guard isBetweenAnswers, let part = waiting.popFirst() else { break }
+                receive(part)
+                continue
+            }
             guard turns < limits.maxRequestsInARow else {
                 context.eventLoop.assumeIsolated().execute { [weak self] in self?.serve() }
                 break
@@ -259,30 +291,46 @@ final class ServerConnection: ChannelInboundHandler {
                 setDeadline(.now() + limits.idleTime)
                 break
             }
-            isReady = false
-            setDeadline(nil)
-            let over = context.eventLoop.makePromise(of: Void.self)
-            self.over = over
-            let request = Request(
-                method: head.method, path: target.path, query: target.query, headers: head.headers, body: body,
-                remoteAddress: context.channel.remoteAddress,
-                clientSubject: clientSubject, clientUser: clientUser,
-                connection: number, over: over.futureResult)
-            body = ByteBuffer()
-            server.handler(request).hop(to: context.eventLoop).assumeIsolated().whenComplete { [self] result in
-                switch result {
-                case .success(let response): answer(response)
-                case .failure(let error):
-                    server.logger.error(
-                        "HTTP request failed",
-                        metadata: [
-                            "method": "\(head.method)", "path": "\(target.path)", "error": "\(error)",
-                        ])
-                    answer(server.refusals.response(.handlerFailed))
-                }
-            }
+            handOver(context)
         }
         context?.flush()
+        if isReadHeldBack, waiting.isEmpty {
+            isReadHeldBack = false
+            context?.read()
+        }
+    }
+
+    private var isBetweenAnswers: Bool {
+        switch phase {
+        case .idle, .receiving: true
+        case .answering, .streaming, .ending: false
+        }
+    }
+
+    private func handOver(_ context: ChannelHandlerContext) {
+        isReady = false
+        guard let head, let target else { return }
+        setDeadline(nil)
+        let over = context.eventLoop.makePromise(of: Void.self)
+        self.over = over
+        let request = Request(
+            method: head.method, path: target.path, query: target.query, headers: head.headers, body: body,
+            remoteAddress: remoteAddress, origin: origin,
+            clientSubject: clientSubject, clientUser: clientUser,
+            connection: number, over: over.futureResult)
+        body = ByteBuffer()
+        server.handler(request).hop(to: context.eventLoop).assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success(let response): answer(response)
+            case .failure(let error):
+                server.logger.error(
+                    "HTTP request failed",
+                    metadata: [
+                        "method": "\(head.method)", "path": "\(target.path)", "error": "\(error)",
+                    ])
+                answer(server.refusals.response(.handlerFailed))
+            }
+        }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -294,7 +342,7 @@ final class ServerConnection: ChannelInboundHandler {
         // The client may have gone in the meantime.
         guard case .answering = phase, let context, let request = head else { return }
         endRequest()
-        // After a request for another protocol the codec reads nothing more.
+        // After a request for another protocol the parser reads nothing more.
         let keepAlive = request.isKeepAlive && !request.headers.contains(name: "upgrade") && !server.isStopping
         releaseBody()
         switch response.body {
@@ -307,7 +355,7 @@ final class ServerConnection: ChannelInboundHandler {
                 guard case .bytes(let text) = refusal.body else { break }
                 write(refusal, text, to: request, keepAlive: keepAlive, context)
             }
-            if !isServing { context.flush() }
+            serve()
         case .stream(let start):
             beginStream(response, to: request, start.value, context)
         }
@@ -320,32 +368,52 @@ final class ServerConnection: ChannelInboundHandler {
         _ response: Response, _ bytes: ByteBuffer, to request: HTTPRequestHead, keepAlive: Bool,
         _ context: ChannelHandlerContext
     ) {
-        var head = HTTPResponseHead(
-            version: request.version, status: response.status, headers: response.framelessHeaders)
-        if response.status.mayHaveResponseBody {
-            head.headers.add(name: "content-length", value: String(bytes.readableBytes))
-        }
-        if !keepAlive {
-            head.headers.add(name: "connection", value: "close")
-        } else if request.version < .http1_1 {
-            head.headers.add(name: "connection", value: "keep-alive")
-        }
-        let written = context.eventLoop.makePromise(of: Void.self)
-        let count = bytes.readableBytes
-        server.heldAnswerBytes += count
-        written.futureResult.assumeIsolated().whenComplete { [weak self, server] result in
-            server.heldAnswerBytes -= count
-            if case .success = result, keepAlive { return }
-            self?.context?.close(promise: nil)
-        }
+        let hasBody = response.status.mayHaveResponseBody
+        var head = ResponseHead(response, to: request)
+        head.framing = hasBody ? .length(bytes.readableBytes) : .none
+        head.isLast = !keepAlive
+        let sent = hasBody && request.method != .HEAD ? bytes : ByteBuffer()
         phase = keepAlive ? .idle : .ending
         setDeadline(.now() + limits.idleTime)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if response.status.mayHaveResponseBody, request.method != .HEAD, bytes.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        guard var buffer = headBytes(head, room: sent.readableBytes) else { return context.close(promise: nil) }
+        let written = writtenPromise(sent.readableBytes, isLast: !keepAlive, context)
+        if sent.readableBytes <= Self.copiedAnswerBytes {
+            buffer.writeImmutableBuffer(sent)
+            context.write(wrapOutboundOut(buffer), promise: written)
+        } else {
+            context.write(wrapOutboundOut(buffer), promise: nil)
+            context.write(wrapOutboundOut(sent), promise: written)
         }
-        // Brings in the next request, if there is one, before it returns.
-        context.write(wrapOutboundOut(.end(nil)), promise: written)
+    }
+
+    /// Answers up to this size travel in one piece with their head.
+    private static let copiedAnswerBytes = 4 << 10
+
+    /// The head's bytes; nil when it cannot be sent.
+    private func headBytes(_ head: ResponseHead, room: Int) -> ByteBuffer? {
+        let room = room <= Self.copiedAnswerBytes ? room : 0
+        guard var buffer = context?.channel.allocator.buffer(capacity: 256 + room) else { return nil }
+        guard head.write(into: &buffer) else {
+            server.logger.error("an answer's header holds a line's end or another control character")
+            return nil
+        }
+        return buffer
+    }
+
+    /// Nil for what needs nobody's attention when it is written.
+    private func writtenPromise(
+        _ count: Int, isLast: Bool, _ context: ChannelHandlerContext
+    ) -> EventLoopPromise<Void>? {
+        let held = count > Self.smallAnswerBytes ? count : 0
+        guard isLast || held > 0 else { return nil }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        server.heldAnswerBytes += held
+        written.futureResult.assumeIsolated().whenComplete { [weak self, server] result in
+            server.heldAnswerBytes -= held
+            if case .success = result, !isLast { return }
+            self?.context?.close(promise: nil)
+        }
+        return written
     }
 
     /// Answers without the handler, as the connection's last act.
@@ -372,13 +440,18 @@ final class ServerConnection: ChannelInboundHandler {
 
     // MARK: streaming
 
+    /// The stream's pieces are chunks (RFC 9112, 7.1); HTTP/1.0 knows none.
+    private var isChunked = false
+
     private func beginStream(
         _ response: Response, to request: HTTPRequestHead, _ start: (StreamWriter) -> Void,
         _ context: ChannelHandlerContext
     ) {
-        var head = HTTPResponseHead(
-            version: request.version, status: response.status, headers: response.framelessHeaders)
-        head.headers.add(name: "connection", value: "close")
+        var head = ResponseHead(response, to: request)
+        head.framing = request.version < .http1_1 ? .untilTheEnd : .chunked
+        head.isLast = true
+        isChunked = head.framing == .chunked
+        guard let bytes = headBytes(head, room: 0) else { return context.close(promise: nil) }
         let written = context.eventLoop.makePromise(of: Void.self)
         let isHead = request.method == .HEAD
         written.futureResult.assumeIsolated().whenComplete { [weak self] result in
@@ -388,15 +461,21 @@ final class ServerConnection: ChannelInboundHandler {
         let writer = StreamWriter(
             connection: self, eventLoop: context.eventLoop, maxWaitingBytes: limits.maxStreamBytes)
         phase = isHead ? .ending : .streaming(writer)
-        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: written)
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: written)
         if !isHead { start(writer) }
     }
 
     func writeToStream(_ bytes: ByteBuffer, taken: @escaping () -> Void) {
         guard case .streaming = phase, let context else { return }
+        // An empty chunk would be the last one.
+        guard bytes.readableBytes > 0 else { return taken() }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in taken() }
-        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: written)
+        let length = String(bytes.readableBytes, radix: 16)
+        if isChunked { context.write(wrapOutboundOut(ByteBuffer(string: length + "\r\n")), promise: nil) }
+        context.write(wrapOutboundOut(bytes), promise: isChunked ? nil : written)
+        if isChunked { context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: written) }
+        context.flush()
     }
 
     func endStream() {
@@ -406,7 +485,7 @@ final class ServerConnection: ChannelInboundHandler {
         setDeadline(.now() + limits.idleTime)
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.context?.close(promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: isChunked ? "0\r\n\r\n" : "")), promise: written)
     }
 
     func abandonStream(waitingBytes: Int) {
@@ -416,31 +495,6 @@ final class ServerConnection: ChannelInboundHandler {
     }
 }
 
-extension Response {
-    fileprivate var framelessHeaders: HTTPHeaders {
-        var headers = headers
-        for name in ["content-length", "transfer-encoding", "connection"] { headers.remove(name: name) }
-        return headers
-    }
-
-    /// The whole answer as bytes for a connection that closes after it.
-    func lastBytes(to method: HTTPMethod?) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        bytes.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
-        for (name, value) in framelessHeaders { bytes.writeString("\(name): \(value)\r\n") }
-        var body = ByteBuffer()
-        if case .bytes(let given) = self.body { body = given }
-        bytes.writeString("content-length: \(body.readableBytes)\r\nconnection: close\r\n\r\n")
-        if method != .HEAD { bytes.writeBuffer(&body) }
-        return bytes
-    }
-}
-
 extension TimeAmount {
     var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
-}
-
-extension HTTPVersion {
-    fileprivate static func < (a: HTTPVersion, b: HTTPVersion) -> Bool { (a.major, a.minor) < (b.major, b.minor) }
-    fileprivate static func >= (a: HTTPVersion, b: HTTPVersion) -> Bool { !(a < b) }
 }

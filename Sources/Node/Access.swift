@@ -199,12 +199,12 @@ extension Request {
     fileprivate var credentials: Access.Credentials {
         Access.Credentials(
             authorization: headers["authorization"], clientSubject: clientSubject, clientUser: clientUser,
-            origin: ClientOrigin(remoteAddress))
+            origin: origin)
     }
 
     /// Where the caller is, in words.
     var originText: String {
-        switch ClientOrigin(remoteAddress) {
+        switch origin {
         case .unixSocket: "this machine"
         case .loopback, .network, .unknown: remoteAddress?.ipAddress ?? "?"
         }

@@ -15,10 +15,10 @@ public struct BlockIndex: Sendable {
 
     public init() {}
 
-    /// Notes an entry that was applied, and accepted, and made `state`.
-    public mutating func applied(_ entry: Entry, making state: GroupState) {
+    /// Notes an entry that was applied, and accepted, and left this head.
+    public mutating func applied(_ entry: Entry, leaving head: Head?) {
         if let turn = entry.turn { follow(turn) }
-        if let head = state.head, head.index == entry.index { append(number: head.block.number, index: entry.index) }
+        if let head, head.index == entry.index { append(number: head.block.number, index: entry.index) }
     }
 
     /// Notes an applied block. A height at or below an earlier one (a new base) replaces that and all above it.

@@ -482,7 +482,7 @@ public struct Replica: Sendable {
 
     private mutating func apply(_ entry: Entry) {
         let applied = state.apply(entry)
-        if applied == .accepted { blocks.applied(entry, making: state) }
+        if applied == .accepted { blocks.applied(entry, leaving: state.head) }
         actions.append(.applied(entry, applied))
         if entry.kind == .operation { standAsideIfInMaintenance() }
         if let ticket = changesWaiting.removeValue(forKey: entry.index) {

@@ -12,9 +12,51 @@ extension Store {
         public var flag: FlagRecord
     }
 
-    /// Reads all but the payloads, and checks that it fits together.
-    public func contents() throws(StoreError) -> Contents {
+    /// Reads all of it, once, and checks that it fits together. What was passed on before an error must not be used.
+    /// - Parameters:
+    ///   - restore: takes the snapshot, before any entry.
+    ///   - visit: takes each entry above the snapshot, in order.
+    public func contents(
+        restoring restore: (Snapshot?) throws(StoreError) -> Void = { (_) throws(StoreError) in },
+        _ visit: (Entry) throws(StoreError) -> Void = { (_) throws(StoreError) in }
+    ) throws(StoreError) -> Contents {
         let (state, base) = (peer.state, peer.base)
+        let snapshot = try snapshot()
+        let snapshotIndex = snapshot?.index ?? 0
+        guard snapshotIndex >= base.index else {
+            throw damaged("entries from above \(base.index), snapshot at \(snapshotIndex)")
+        }
+        try restore(snapshot)
+        var terms: [TermRun] = []
+        var (lastIndex, lastTerm) = base
+        func note(_ entry: Entry) {
+            if entry.term != terms.last?.term { terms.append(TermRun(first: entry.index, term: entry.term)) }
+            (lastIndex, lastTerm) = (entry.index, max(lastTerm, entry.term))
+        }
+        try outlines(from: base.index + 1, through: snapshotIndex, prefix: 0) { outline in
+            note(outline.entry)
+            return true
+        }
+        try whole(from: snapshotIndex + 1, through: .max) { (entry) throws(StoreError) in
+            note(entry)
+            try visit(entry)
+            return true
+        }
+        let areAscending = zip(terms, terms.dropFirst()).allSatisfy { $0.term < $1.term }
+        guard areAscending, terms.first.map({ $0.term >= base.term }) ?? true, lastTerm <= state.term else {
+            throw damaged(
+                "the terms of the log, from \(base.term) to \(lastTerm), do not fit the peer's, \(state.term)")
+        }
+        guard state.commit <= lastIndex, snapshotIndex <= lastIndex else {
+            throw damaged(
+                "entries from above \(base.index) to \(lastIndex), commit index \(state.commit), "
+                    + "snapshot at \(snapshotIndex)")
+        }
+        return Contents(
+            hardState: state, base: base, terms: terms, lastIndex: lastIndex, snapshot: snapshot, flag: peer.flag)
+    }
+
+    private func snapshot() throws(StoreError) -> Snapshot? {
         var snapshot: Snapshot?
         try database.query("SELECT i, term, state_sum, sum, state FROM snapshot") { (row) throws(StoreError) in
             let found = Snapshot(index: row.number(0), term: row.number(1), state: row.blob(4))
@@ -24,27 +66,7 @@ extension Store {
             snapshot = found
             return false
         }
-        var terms: [TermRun] = []
-        var (lastIndex, lastTerm) = base
-        try outlines(from: base.index + 1, through: .max, prefix: 0) { outline in
-            let entry = outline.entry
-            if entry.term != terms.last?.term { terms.append(TermRun(first: entry.index, term: entry.term)) }
-            (lastIndex, lastTerm) = (entry.index, max(lastTerm, entry.term))
-            return true
-        }
-        let areAscending = zip(terms, terms.dropFirst()).allSatisfy { $0.term < $1.term }
-        guard areAscending, terms.first.map({ $0.term >= base.term }) ?? true, lastTerm <= state.term else {
-            throw damaged(
-                "the terms of the log, from \(base.term) to \(lastTerm), do not fit the peer's, \(state.term)")
-        }
-        let snapshotIndex = snapshot?.index ?? 0
-        guard state.commit <= lastIndex, snapshotIndex <= lastIndex, snapshotIndex >= base.index else {
-            throw damaged(
-                "entries from above \(base.index) to \(lastIndex), commit index \(state.commit), "
-                    + "snapshot at \(snapshotIndex)")
-        }
-        return Contents(
-            hardState: state, base: base, terms: terms, lastIndex: lastIndex, snapshot: snapshot, flag: peer.flag)
+        return snapshot
     }
 
     /// This peer's own hard state, as it was last written.
@@ -65,16 +87,26 @@ extension Store {
     public func entries(from first: LogIndex, through last: LogIndex, bytes: Int = .max) throws(StoreError) -> [Entry] {
         var entries: [Entry] = []
         var size = 0
-        try read(select, from: first, through: last) { (outline, payloadSum) throws(StoreError) in
-            size += outline.size
+        try whole(from: first, through: last) { (entry) throws(StoreError) in
+            size += entry.payload.count
             if size > bytes && !entries.isEmpty { return false }
-            guard outline.entry.payload.count == outline.size, Checksum.of(outline.entry.payload) == payloadSum else {
-                throw damaged("the payload of entry \(outline.entry.index) is not what was written")
-            }
-            entries.append(outline.entry)
+            entries.append(entry)
             return true
         }
         return entries
+    }
+
+    /// Consecutive entries from `first` on, until `body` answers false.
+    private func whole(
+        from first: LogIndex, through last: LogIndex, _ body: (Entry) throws(StoreError) -> Bool
+    ) throws(StoreError) {
+        try read(select, from: first, through: last) { (outline, payloadSum) throws(StoreError) in
+            let entry = outline.entry
+            guard entry.payload.count == outline.size, Checksum.of(entry.payload) == payloadSum else {
+                throw damaged("the payload of entry \(entry.index) is not what was written")
+            }
+            return try body(entry)
+        }
     }
 
     /// Consecutive entries from `first` on with only the first `prefix` bytes of their payloads, which are not checked.

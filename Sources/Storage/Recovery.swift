@@ -6,37 +6,34 @@ public struct Recovery: Sendable {
     public var replica: Replica
     public var flag: FlagRecord
 
-    /// Payload bytes read from the store at a time.
-    private static let pageBytes = 4 << 20
-
     /// Rebuilds the replica: the state from the snapshot and the entries known to be committed, the rest as log.
     public init(
         from store: Store, settings: Settings, options: Replica.Options, randomSeed: UInt64, at now: Instant
     ) throws(StoreError) {
-        let contents = try store.contents()
         var state = GroupState()
-        if let snapshot = contents.snapshot {
+        var blocks = BlockIndex()
+        var tail: [Entry] = []
+        let own = store.ownState.commit
+        let contents = try store.contents { (snapshot) throws(StoreError) in
+            guard let snapshot else { return }
             guard let kept = GroupState(snapshot) else {
                 throw .damaged(path: "the snapshot", reason: "it is of a kind that this version does not know")
             }
             state = kept
+            blocks = try Self.blocks(of: store, after: store.peer.base.index, through: state)
+        } _: { (entry) throws(StoreError) in
+            if entry.index > own {
+                tail.append(entry)
+            } else if state.apply(entry) == .accepted {
+                blocks.applied(entry, leaving: state.head)
+            }
         }
-        var blocks = try Self.blocks(of: store, after: contents.base.index, through: state)
         var hardState = contents.hardState
         hardState.commit = max(hardState.commit, state.index)
-        while state.index < hardState.commit {
-            let page = try store.entries(from: state.index + 1, through: hardState.commit, bytes: Self.pageBytes)
-            guard !page.isEmpty else {
-                throw .damaged(path: "the log", reason: "entry \(state.index + 1) is missing")
-            }
-            for entry in page {
-                if state.apply(entry) == .accepted { blocks.applied(entry, making: state) }
-            }
-        }
         let recovered = RecoveredLog(
             hardState: hardState, baseIndex: contents.base.index, baseTerm: contents.base.term, terms: contents.terms,
             lastIndex: contents.lastIndex, applied: state.index,
-            tail: try store.entries(from: state.index + 1, through: contents.lastIndex))
+            tail: tail)
         let raft = RaftCore(
             settings: settings, recovered: recovered, randomSeed: randomSeed,
             standsAside: state.maintenance[settings.id] != nil, at: now)

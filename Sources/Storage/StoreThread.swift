@@ -1,3 +1,4 @@
+import CThread
 import Glibc
 import NIOConcurrencyHelpers
 import ProducerHA
@@ -68,6 +69,8 @@ public final class StoreThread: Sendable {
             { argument in
                 guard let argument else { return nil }
                 let handOver = Unmanaged<HandOver>.fromOpaque(argument).takeRetainedValue()
+                // As `ps -L` shows it.
+                thread_set_name("store")
                 handOver.owner.run(handOver)
                 return nil
             }, argument)

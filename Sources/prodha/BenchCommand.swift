@@ -60,6 +60,12 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         name: .long,
+        help: ArgumentHelp(
+            "How long commits are measured while others take every processor.", valueName: "seconds"))
+    var busy = 30
+
+    @Option(
+        name: .long,
         help: ArgumentHelp("Clients that read the leader's events while blocks are committed.", valueName: "number"))
     var readers = 0
 
@@ -111,6 +117,7 @@ struct BenchCommand: ParsableCommand {
         options.kills = try number(kills, "--kills", in: 1...1000)
         options.entries = try number(entries, "--entries", in: 0...10_000_000)
         options.readers = try number(readers, "--readers", in: 0...BenchOptions.mostReaders)
+        options.busyTime = .seconds(try number(busy, "--busy", in: 1...86_400))
         guard (0.1...3600).contains(seconds) else {
             throw ValidationError("--seconds is a number of seconds from 0.1 to 3600")
         }

@@ -176,6 +176,58 @@ import Testing
         }
     }
 
+    /// What is wrong with a request says nothing of the one before it, which is still being answered.
+    @Test func garbageBehindARequestIsAnsweredAfterIt() async throws {
+        let slow = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
+        try await TestServer.run { router, loop in
+            plainRoutes(&router, loop)
+            router.on([.GET], "/slow") { _ in
+                let promise = loop.makePromise(of: Response.self)
+                slow.withLockedValue { $0 = promise }
+                return promise.futureResult
+            }
+        } _: { server in
+            let raw = try await server.connect()
+            try await raw.send("GET /slow HTTP/1.1\r\n\r\nno request at all\r\n\r\n")
+            _ = try await client.send(HTTPCall(.GET, server.url("/hello"), timeout: patience))
+            try await eventually { slow.withLockedValue { $0 != nil } }
+            slow.withLockedValue { $0 }?.succeed(.text(.ok, "slow"))
+            let text = try await raw.receivedToTheEnd()
+            let answers = ["HTTP/1.1 200 OK", "\r\n\r\nslow", "HTTP/1.1 400 "].map {
+                text.firstRange(of: $0)?.lowerBound
+            }
+            #expect(
+                !answers.contains(nil) && answers.compactMap { $0 } == answers.compactMap { $0 }.sorted(), "\(text)")
+            await raw.close()
+        }
+    }
+
+    /// They wait in the client's socket, not in this process's memory.
+    @Test func requestsBehindOneThatIsNotAnsweredAreNotRead() async throws {
+        let slow = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
+        try await TestServer.run { router, loop in
+            plainRoutes(&router, loop)
+            router.on([.GET], "/slow") { _ in
+                let promise = loop.makePromise(of: Response.self)
+                slow.withLockedValue { $0 = promise }
+                return promise.futureResult
+            }
+        } _: { server in
+            let raw = try await server.connect()
+            let isSent = NIOLockedValueBox(false)
+            let more = String(repeating: "GET /hello HTTP/1.1\r\n\r\n", count: 1_000_000)
+            let sending = raw.channel.eventLoop.makePromise(of: Void.self)
+            sending.futureResult.whenSuccess { isSent.withLockedValue { $0 = true } }
+            let all = "GET /slow HTTP/1.1\r\n\r\n" + more + "GET /query?last HTTP/1.1\r\n\r\n"
+            raw.channel.writeAndFlush(ByteBuffer(string: all), promise: sending)
+            try await eventually { slow.withLockedValue { $0 != nil } }
+            // Time enough to read all of it, if it did.
+            for _ in 0..<200 { _ = try await client.send(HTTPCall(.GET, server.url("/hello"), timeout: patience)) }
+            #expect(!isSent.withLockedValue { $0 })
+            await raw.close()
+        }
+    }
+
     /// Answering within answering would use up the stack.
     @Test func thousandsOfPipelinedRequestsAreAnswered() async throws {
         try await TestServer.run(routes: plainRoutes) { server in

@@ -9,7 +9,7 @@ private let permitted: [String: Set<String>] = [
     "Antelope": [],
     "Keys": ["Antelope", "CSecp256k1"],
     "ProducerHA": ["Raft", "Antelope"],
-    "Storage": ["Raft", "ProducerHA", "CSQLite"],
+    "Storage": ["Raft", "ProducerHA", "CSQLite", "CThread"],
     "Transport": ["Raft"],
     "HTTP": [],
     "Gate": ["Raft", "Antelope", "Keys", "ProducerHA", "HTTP"],
@@ -19,7 +19,7 @@ private let permitted: [String: Set<String>] = [
     "API": [],
     "Node": [
         "Configuration", "Raft", "Antelope", "Keys", "ProducerHA", "Storage", "Transport", "HTTP", "Gate",
-        "Transactions", "Queue", "AMQP", "API",
+        "Transactions", "Queue", "AMQP", "API", "CThread",
     ],
     "Failover": [],
     "Operations": ["Configuration", "Failover", "HTTP", "API", "CZlib"],
@@ -29,7 +29,7 @@ private let permitted: [String: Set<String>] = [
 ]
 
 private let systemLibraries: Set<String> = [
-    "CSQLite", "CSecp256k1", "CYAML", "CZlib", "CRabbitMQ", "CReadline", "CLineEditor",
+    "CSQLite", "CSecp256k1", "CThread", "CYAML", "CZlib", "CRabbitMQ", "CReadline", "CLineEditor",
 ]
 
 /// What the pure layers may use from outside: nothing that does I/O, knows a clock or starts a thread.

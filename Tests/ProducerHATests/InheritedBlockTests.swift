@@ -46,7 +46,7 @@ import Testing
             let record = Record.leftBehind(by: report, lostFrom: state.region.lostFrom(after: report), at: 1234)
             let entry = Entry(index: state.index + 1, term: 1, kind: .operation, payload: record.encoded())
             let applied = state.apply(entry)
-            if applied == .accepted { blocks.applied(entry, making: state) }
+            if applied == .accepted { blocks.applied(entry, leaving: state.head) }
             try survivesASnapshot()
             return applied
         }
@@ -66,7 +66,7 @@ import Testing
         func add(_ kind: EntryKind, _ payload: [UInt8]) throws {
             let entry = Entry(index: state.index + 1, term: 1, kind: kind, payload: payload)
             try #require(state.apply(entry) == .accepted)
-            blocks.applied(entry, making: state)
+            blocks.applied(entry, leaving: state.head)
         }
 
         func has(_ number: UInt32) -> Bool { blocks.index(ofHeight: number) != nil }

@@ -35,7 +35,7 @@ import Testing
                 }
             let entry = Entry(index: state.index + 1, term: 1 + state.index / 20, kind: kind, payload: payload)
             log.append(entry)
-            if state.apply(entry) == .accepted { blocks.applied(entry, making: state) }
+            if state.apply(entry) == .accepted { blocks.applied(entry, leaving: state.head) }
         }
 
         private func block(startingAt number: UInt32) throws -> [UInt8] {

@@ -6,7 +6,7 @@ import Glibc
 /// What `prodha bench` is asked to do.
 public struct BenchOptions: Sendable {
     public enum Measurement: String, CaseIterable, Sendable {
-        case floor, idle, commits, failover, handover, recovery
+        case floor, idle, commits, busy, failover, handover, recovery
     }
 
     public var measurements = Set(Measurement.allCases)
@@ -25,6 +25,8 @@ public struct BenchOptions: Sendable {
     public var entries = 10_000
     /// Of the leader's events, while blocks are committed.
     public var readers = 0
+    /// How long others take every processor while blocks are committed.
+    public var busyTime: Duration = .seconds(30)
     /// Nil: none runs beside.
     public var etcd: String?
     /// Another prodha to measure beside this one.
@@ -144,6 +146,7 @@ public final class Bench {
         for group in groups where options.measurements != [.floor] { try fill(group) }
         var floor = Floor()
         if has(.floor) || has(.commits) { try commits(groups, &results, &floor) }
+        if has(.busy) { try busy(groups, &results) }
         for at in groups.indices {
             if has(.failover) { results[at].failover = try gaps(groups[at], "kills of the leader", SIGKILL) }
             if has(.handover) { results[at].handOver = try gaps(groups[at], "hand-overs", SIGTERM) }
@@ -152,7 +155,7 @@ public final class Bench {
             for at in groups.indices { try recovery(groups[at], &results[at]) }
         }
         for at in groups.indices { results[at].used = try use(groups[at], over: .zero) }
-        let machine = BenchDocument.Machine(system: Self.system, processors: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let machine = BenchDocument.Machine(system: Self.system, processors: Self.processors)
         return BenchDocument(
             version: version, machine: machine, peers: options.peers, rounds: options.rounds,
             floor: has(.floor) ? floor.document(bytes: options.sizes.min() ?? 256) : nil, groups: results)
@@ -182,6 +185,8 @@ public final class Bench {
         }
         return found
     }
+
+    private static var processors: Int { Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     private static var system: String {
         var names = utsname()
@@ -221,19 +226,29 @@ public final class Bench {
     private struct Kind: Hashable {
         var bytes: Int
         var clients: Int
+
+        func document(_ load: Load) -> BenchDocument.Commits {
+            let count = load.latencies.samples.count
+            return BenchDocument.Commits(
+                bytes: bytes, clients: clients, count: count,
+                perSecond: load.elapsed > 0 ? (Double(count) * 1e9 / Double(load.elapsed)).rounded(to: 1) : 0,
+                latency: load.latencies.document, again: load.again, leadersLost: load.leadersLost)
+        }
+    }
+
+    private var kinds: [Kind] {
+        options.sizes.map { Kind(bytes: $0, clients: 1) }
+            + (options.clients > 1 ? [Kind(bytes: options.clientsSize, clients: options.clients)] : [])
     }
 
     private func commits(
         _ groups: [any BenchGroup], _ results: inout [BenchDocument.Group], _ floor: inout Floor
     ) throws {
-        var kinds = options.sizes.map { Kind(bytes: $0, clients: 1) }
-        if options.clients > 1 { kinds.append(Kind(bytes: options.clientsSize, clients: options.clients)) }
-        if !has(.commits) { kinds = [] }
+        let kinds = has(.commits) ? self.kinds : []
         var loads = groups.map { _ in kinds.map { _ in Load() } }
         for round in 0..<options.rounds {
             for at in groups.indices where !kinds.isEmpty {
-                let leader = try groups[at].awaitLeader(isStopped)
-                if round == 0 { try warmUp(groups[at], leader) }
+                if round == 0 { try warmUp(groups[at]) }
             }
             if has(.floor) {
                 tell("round \(round + 1) of \(options.rounds): the floor")
@@ -245,31 +260,52 @@ public final class Bench {
                     let clients = count(kind.clients, "client")
                     tell(
                         "round \(round + 1) of \(options.rounds): \(groups[at].name), \(kind.bytes) bytes, \(clients)")
-                    let leader = try groups[at].awaitLeader(isStopped)
-                    let load = try Load.run(
-                        groups[at], leader: leader, bytes: kind.bytes, clients: kind.clients, for: options.turn,
-                        isStopped)
-                    loads[at][number].latencies.add(load.latencies)
-                    loads[at][number].elapsed += load.elapsed
-                    loads[at][number].again += load.again
+                    loads[at][number].add(
+                        try Load.run(
+                            groups[at], bytes: kind.bytes, clients: kind.clients, readers: options.readers,
+                            for: options.turn, isStopped))
                 }
             }
         }
         for at in groups.indices {
-            results[at].commits = zip(kinds, loads[at]).map { kind, load in
-                let count = load.latencies.samples.count
-                return BenchDocument.Commits(
-                    bytes: kind.bytes, clients: kind.clients, count: count,
-                    perSecond: load.elapsed > 0 ? (Double(count) * 1e9 / Double(load.elapsed)).rounded(to: 1) : 0,
-                    latency: load.latencies.document, again: load.again)
-            }
+            results[at].commits = zip(kinds, loads[at]).map { $0.document($1) }
         }
     }
 
+    /// Commits by turns of all groups while as many processes as there are processors do nothing but count.
+    private func busy(_ groups: [any BenchGroup], _ results: inout [BenchDocument.Group]) throws {
+        let kinds = Set(self.kinds).filter { $0.bytes <= 4096 }.sorted { $0.clients < $1.clients }
+        var loads = groups.map { _ in kinds.map { _ in Load() } }
+        let hogs = try Hogs(Self.processors, logFile: "\(directory)/hogs.log")
+        defer { hogs.stop() }
+        let terms = groups.map(highestTerm)
+        tell("with every processor taken by others, for \(options.busyTime.components.seconds) s")
+        let end = LoadClock.now() + options.busyTime.inNanoseconds
+        repeat {
+            for (number, kind) in kinds.enumerated() {
+                for at in groups.indices {
+                    loads[at][number].add(
+                        try Load.run(
+                            groups[at], bytes: kind.bytes, clients: kind.clients, for: options.turn, isStopped))
+                }
+            }
+        } while LoadClock.now() < end
+        for at in groups.indices {
+            results[at].busy = BenchDocument.Busy(
+                seconds: Double(options.busyTime.components.seconds),
+                elections: highestTerm(of: groups[at]) - min(terms[at], highestTerm(of: groups[at])),
+                commits: zip(kinds, loads[at]).map { $0.document($1) })
+        }
+    }
+
+    private func highestTerm(of group: any BenchGroup) -> UInt64 {
+        group.servers.members.compactMap { group.term(at: $0) }.max() ?? 0
+    }
+
     /// The first commits of a group find caches cold and files short.
-    private func warmUp(_ group: some BenchGroup, _ leader: Int) throws {
+    private func warmUp(_ group: some BenchGroup) throws {
         _ = try Load.run(
-            group, leader: leader, bytes: options.sizes.min() ?? 256, clients: 1, for: .seconds(5), atMost: 500,
+            group, bytes: options.sizes.min() ?? 256, clients: 1, for: .seconds(5), atMost: 500,
             isStopped)
     }
 
@@ -296,9 +332,9 @@ public final class Bench {
         tell("\(group.name): \(options.entries) commits to begin with")
         // A new group takes any block for its first.
         _ = try Load.run(
-            group, leader: leader, bytes: 256, clients: 1, for: .seconds(60), atMost: 1, isStopped)
+            group, bytes: 256, clients: 1, for: .seconds(60), atMost: 1, isStopped)
         _ = try Load.run(
-            group, leader: leader, bytes: 256, clients: 64, for: .seconds(24 * 3600), atMost: missing, isStopped)
+            group, bytes: 256, clients: 64, for: .seconds(24 * 3600), atMost: missing, isStopped)
     }
 
     /// Kills a follower, and starts it again.
@@ -325,6 +361,24 @@ public final class Bench {
             times.append(LoadClock.now() - start)
         }
         if !times.isEmpty { result.recovery = BenchDocument.Times(nanoseconds: times) }
+    }
+}
+
+/// Processes that take all the time they can get.
+private final class Hogs {
+    private let processes: [ChildProcess]
+
+    init(_ count: Int, logFile: String) throws {
+        let command = ["/bin/sh", "-c", "while :; do :; done"]
+        let program = Leash.program
+        processes = try (0..<count).map { _ in
+            try ChildProcess.start(program, Leash.arguments(program, command), logFile: logFile)
+        }
+    }
+
+    func stop() {
+        for process in processes { process.signal(SIGKILL) }
+        for process in processes { while process.ended() == nil { usleep(1_000) } }
     }
 }
 

@@ -15,6 +15,8 @@ protocol BenchGroup: AnyObject {
     var servers: BenchServers { get }
     /// The member that takes commits now; nil while none does.
     func leader() -> Int?
+    /// Makes so many of the next requests now.
+    func prepare(_ count: Int, bytes: Int) throws
     /// A request that commits so many bytes more, at any member.
     func request(bytes: Int) throws -> [UInt8]
     func verdict(of answer: LoadConnection.Answer) throws -> LoadVerdict
@@ -22,6 +24,8 @@ protocol BenchGroup: AnyObject {
     var listenRequest: [UInt8] { get }
     /// How many commits a member knows of; nil when it does not answer.
     func committed(at member: Int) -> UInt64?
+    /// A member's term; nil when it does not answer.
+    func term(at member: Int) -> UInt64?
 }
 
 /// What became of a request.
@@ -134,8 +138,11 @@ final class BenchServers {
 final class ProdhaGroup: BenchGroup {
     let name: String
     let servers: BenchServers
-    private var head: BlockID?
     private var slot: UInt32 = 1_000_000
+    /// The last block that was given out.
+    private var given: BlockID?
+    /// Blocks of one size that follow it, and where the next one is.
+    private var stock: (bytes: Int, blocks: [(request: [UInt8], id: BlockID)], next: Int) = (0, [], 0)
     private let producer: Name
 
     /// - Parameters:
@@ -178,15 +185,33 @@ final class ProdhaGroup: BenchGroup {
         ask(member, "GET", "/v1/prodha/status", StatusDocument.self)?.raft.commitIndex
     }
 
+    func prepare(_ count: Int, bytes: Int) throws {
+        if stock.bytes != bytes { stock = (bytes, [], 0) }
+        stock.blocks.removeFirst(stock.next)
+        stock.next = 0
+        while stock.blocks.count < count {
+            slot += 1
+            let timestamp = BlockTimestamp(slot: slot)
+            let builder =
+                try (stock.blocks.last?.id ?? given)
+                .map { BlockBuilder(previous: $0, timestamp: timestamp, producer: producer) }
+                ?? BlockBuilder(startingAt: 2, timestamp: timestamp, producer: producer)
+            let block = try builder.build(paddedTo: bytes)
+            let request = BenchFiles.request("POST", "/v1/prodha/commit_block", "application/octet-stream", block)
+            stock.blocks.append((request, try BlockHeader(parsingPrefixOf: block).id))
+        }
+    }
+
     func request(bytes: Int) throws -> [UInt8] {
-        slot += 1
-        let timestamp = BlockTimestamp(slot: slot)
-        let builder =
-            try head.map { BlockBuilder(previous: $0, timestamp: timestamp, producer: producer) }
-            ?? BlockBuilder(startingAt: 2, timestamp: timestamp, producer: producer)
-        let block = try builder.build(paddedTo: bytes)
-        head = try BlockHeader(parsingPrefixOf: block).id
-        return BenchFiles.request("POST", "/v1/prodha/commit_block", "application/octet-stream", block)
+        if stock.bytes != bytes || stock.next == stock.blocks.count { try prepare(1, bytes: bytes) }
+        let block = stock.blocks[stock.next]
+        stock.next += 1
+        given = block.id
+        return block.request
+    }
+
+    func term(at member: Int) -> UInt64? {
+        ask(member, "GET", "/v1/prodha/status", StatusDocument.self)?.raft.term
     }
 
     func verdict(of answer: LoadConnection.Answer) throws -> LoadVerdict {
@@ -218,6 +243,7 @@ final class EtcdGroup: BenchGroup {
     let servers: BenchServers
     private var count = 0
     private var value: (bytes: Int, text: String) = (0, "")
+    private var stock: (bytes: Int, requests: [[UInt8]], next: Int) = (0, [], 0)
 
     init(program: String, directory: String, peers: Int) throws {
         let members = Array(1...peers)
@@ -247,7 +273,9 @@ final class EtcdGroup: BenchGroup {
         servers.isRunning(member) ? status(of: member).flatMap { UInt64($0.index) } : nil
     }
 
-    private func status(of member: Int) -> (member: String, leader: String, index: String)? {
+    func term(at member: Int) -> UInt64? { status(of: member).flatMap { UInt64($0.term) } }
+
+    private func status(of member: Int) -> (member: String, leader: String, index: String, term: String)? {
         guard
             let answer = BenchFiles.ask(
                 servers.ports[member] ?? 0, "POST", "/v3/maintenance/status", "application/json", Array("{}".utf8)),
@@ -256,11 +284,25 @@ final class EtcdGroup: BenchGroup {
         let text = String(decoding: answer.body, as: UTF8.self)
         guard let id = BenchFiles.text("member_id", in: text) else { return nil }
         return (
-            id, BenchFiles.text("leader", in: text) ?? "0", BenchFiles.text("raftAppliedIndex", in: text) ?? "0"
+            id, BenchFiles.text("leader", in: text) ?? "0", BenchFiles.text("raftAppliedIndex", in: text) ?? "0",
+            BenchFiles.text("raftTerm", in: text) ?? "0"
         )
     }
 
-    func request(bytes: Int) throws -> [UInt8] {
+    func prepare(_ count: Int, bytes: Int) {
+        if stock.bytes != bytes { stock = (bytes, [], 0) }
+        stock.requests.removeFirst(stock.next)
+        stock.next = 0
+        while stock.requests.count < count { stock.requests.append(put(bytes)) }
+    }
+
+    func request(bytes: Int) -> [UInt8] {
+        if stock.bytes != bytes || stock.next == stock.requests.count { prepare(1, bytes: bytes) }
+        defer { stock.next += 1 }
+        return stock.requests[stock.next]
+    }
+
+    private func put(_ bytes: Int) -> [UInt8] {
         count += 1
         // Base64 of zeros: its length is what counts.
         if value.bytes != bytes { value = (bytes, String(repeating: "AAAA", count: bytes / 3)) }

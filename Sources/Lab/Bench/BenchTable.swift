@@ -22,21 +22,35 @@ struct BenchTable: Sendable, CustomStringConvertible {
             lines.append(row("round trip", floor.roundTrip.texts))
             lines.append(row("durable commit", [whole(floor.commit)]))
         }
-        if document.groups.contains(where: { !$0.commits.isEmpty }) {
-            lines += ["", row("commits, us", ["p50", "p90", "p99", "p99.9", "max", "per s", "p50/floor"])]
-        }
+        lines += commits(headed: "commits, us") { $0.commits }
+        let seconds = document.groups.lazy.compactMap { $0.busy?.seconds }.first ?? 0
+        lines += commits(headed: "busy \(whole(seconds)) s, us") { $0.busy?.commits ?? [] }
         for group in document.groups {
-            for commits in group.commits {
+            if let busy = group.busy { lines.append("\(group.name): \(count(Int(busy.elections), "election"))") }
+        }
+        lines += times()
+        return lines + memory()
+    }
+
+    private func commits(
+        headed head: String, _ measured: (BenchDocument.Group) -> [BenchDocument.Commits]
+    ) -> [String] {
+        var lines: [String] = []
+        for group in document.groups {
+            for commits in measured(group) {
                 let ratio = document.floor.map { $0.commit > 0 ? commits.latency.p50 / $0.commit : 0 }
                 lines.append(
                     row(
                         "\(group.name) \(commits.size) x\(commits.clients)",
                         commits.latency.texts + [whole(commits.perSecond)]
                             + (ratio.map { [decimal($0, 2)] } ?? [])))
+                if commits.leadersLost > 0 {
+                    lines.append("  leaders lost in the middle of it: \(commits.leadersLost)")
+                }
             }
         }
-        lines += times()
-        return lines + memory()
+        return lines.isEmpty
+            ? [] : ["", row(head, ["p50", "p90", "p99", "p99.9", "max", "per s", "p50/floor"])] + lines
     }
 
     private func times() -> [String] {

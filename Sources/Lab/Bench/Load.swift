@@ -28,49 +28,92 @@ struct Latencies {
     }
 }
 
-/// So many clients, each with a connection of its own to the leader, each with one commit under way, as fast as they
-/// are answered. Time from the first byte sent to the answer's last, repetitions included.
+/// What many commits took: from the first byte sent to the answer's last, repetitions included.
 struct Load {
     var latencies = Latencies()
     /// What the commits took together, in nanoseconds.
     var elapsed: Int64 = 0
     /// Requests that had to be sent again.
     var again = 0
+    /// How often another member had to be found in the middle of it.
+    var leadersLost = 0
+
+    mutating func add(_ other: Load) {
+        latencies.add(other.latencies)
+        elapsed += other.elapsed
+        again += other.again
+        leadersLost += other.leadersLost
+    }
+
+    /// So many clients, each with one commit under way, as fast as they are answered: for a duration, or until there are so
+    /// many commits.
+    /// - Parameter readers: of what happens at the leader, beside the clients.
+    static func run(
+        _ group: some BenchGroup, bytes: Int, clients: Int, readers: Int = 0, for duration: Duration,
+        atMost most: Int = .max, _ isStopped: () -> Bool
+    ) throws -> Load {
+        let rate = clients == 1 ? 2_500 : 15_000
+        let wanted = Double(duration.inNanoseconds) / 1e9 * Double(rate)
+        try group.prepare(min(most, Int(min(wanted, Double(mostPrepared))), preparedBytes / bytes), bytes: bytes)
+        let run = try LoadRun(
+            group, leader: try group.awaitLeader(isStopped), bytes: bytes, clients: clients, readers: readers)
+        return try run.go(for: duration, atMost: most, isStopped)
+    }
+
+    /// Making requests is no part of what is measured: this many are there beforehand, as far as memory allows.
+    private static var mostPrepared: Int { 50_000 }
+    private static var preparedBytes: Int { 64 << 20 }
+}
+
+/// Clients of one member, each with a connection of its own.
+private final class LoadRun<Group: BenchGroup> {
+    private let group: Group
+    private let bytes: Int
+    private var connections: [LoadConnection]
+    private let listeners: [LoadConnection]
+    private var requests: [[UInt8]]
+    /// Nil: the client has no commit under way.
+    private var sentAt: [Int64?]
+    private var begun = 0
+    private var load = Load()
 
     private static var patience: Duration { .seconds(10) }
 
-    /// For a duration, or until there are so many commits.
-    /// - Parameter readers: of what happens at the leader, beside the clients.
-    static func run(
-        _ group: some BenchGroup, leader: Int, bytes: Int, clients: Int, readers: Int = 0, for duration: Duration,
-        atMost most: Int = .max,
-        _ isStopped: () -> Bool
-    ) throws -> Load {
-        var load = Load()
-        let port = group.servers.ports[leader] ?? 0
-        let connections = try (0..<clients).map { _ in try LoadConnection(port: port) }
-        let listeners = try (0..<readers).map { _ in
-            let listener = try LoadConnection(port: port)
-            try listener.send(group.listenRequest)
-            return listener
-        }
-        var requests = [[UInt8]](repeating: [], count: clients)
-        var sentAt = [Int64](repeating: 0, count: clients)
-        var busy = 0
-        var begun = 0
-        func begin(_ client: Int) throws {
-            requests[client] = try group.request(bytes: bytes)
-            sentAt[client] = LoadClock.now()
-            try connections[client].send(requests[client])
-            begun += 1
-            busy += 1
-        }
+    init(_ group: Group, leader: Int, bytes: Int, clients: Int, readers: Int) throws {
+        self.group = group
+        self.bytes = bytes
+        connections = try Self.connect(group, leader, clients)
+        listeners = try Self.connect(group, leader, readers)
+        requests = [[UInt8]](repeating: [], count: clients)
+        sentAt = [Int64?](repeating: nil, count: clients)
+        for listener in listeners { try listener.send(group.listenRequest) }
+    }
+
+    private static func connect(_ group: Group, _ leader: Int, _ count: Int) throws -> [LoadConnection] {
+        try (0..<count).map { _ in try LoadConnection(port: group.servers.ports[leader] ?? 0) }
+    }
+
+    private func begin(_ client: Int) throws {
+        requests[client] = try group.request(bytes: bytes)
+        sentAt[client] = LoadClock.now()
+        try connections[client].send(requests[client])
+        begun += 1
+    }
+
+    /// What is under way is handed in again at the member that takes commits now.
+    private func move(_ isStopped: () -> Bool) throws {
+        load.leadersLost += 1
+        connections = try Self.connect(group, try group.awaitLeader(isStopped), connections.count)
+        for client in connections.indices where sentAt[client] != nil { try connections[client].send(requests[client]) }
+    }
+
+    func go(for duration: Duration, atMost most: Int, _ isStopped: () -> Bool) throws -> Load {
         let start = LoadClock.now()
         let end = start + duration.inNanoseconds
         var lastAnswer = start
-        for client in 0..<clients where begun < most { try begin(client) }
-        var waiting = (connections + listeners).map { pollfd(fd: $0.socket, events: $0.events, revents: 0) }
-        while busy > 0 {
+        for client in connections.indices where begun < most { try begin(client) }
+        var waiting = waitList()
+        while sentAt.contains(where: { $0 != nil }) {
             let found = poll(&waiting, nfds_t(waiting.count), 1000)
             if isStopped() { throw BenchStopped() }
             if found <= 0 {
@@ -79,33 +122,35 @@ struct Load {
                     throw BenchFailure(description: "\(group.name) answered nothing for 10 s")
                 }
             }
-            for (at, listener) in listeners.enumerated() where waiting[clients + at].revents != 0 {
+            for (at, listener) in listeners.enumerated() where waiting[connections.count + at].revents != 0 {
                 try listener.drop()
-                waiting[clients + at].events = listener.events
+                waiting[connections.count + at].events = listener.events
             }
-            for client in 0..<clients where waiting[client].revents != 0 {
+            for client in connections.indices where waiting[client].revents != 0 {
                 defer { waiting[client].events = connections[client].events }
                 guard let answer = try connections[client].ready() else { continue }
-                let now = LoadClock.now()
-                lastAnswer = now
-                busy -= 1
                 switch try group.verdict(of: answer) {
                 case .committed:
-                    load.latencies.add(now - sentAt[client])
+                    let now = LoadClock.now()
+                    lastAnswer = now
+                    load.latencies.add(now - (sentAt[client] ?? now))
+                    sentAt[client] = nil
                     if now < end, begun < most { try begin(client) }
                 case .again:
                     load.again += 1
-                    busy += 1
                     try connections[client].send(requests[client])
                 case .elsewhere:
-                    throw BenchFailure(
-                        description: "member \(leader) of \(group.name) lost its leadership under load; see "
-                            + "\(group.servers.directory)")
+                    try move(isStopped)
+                    waiting = waitList()
                 }
             }
         }
         load.elapsed = lastAnswer - start
         return load
+    }
+
+    private func waitList() -> [pollfd] {
+        (connections + listeners).map { pollfd(fd: $0.socket, events: $0.events, revents: 0) }
     }
 }
 

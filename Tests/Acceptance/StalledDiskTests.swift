@@ -1,0 +1,78 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
+import CHeldThread
+import Foundation
+import Testing
+
+@testable import Harness
+
+/// A disk that answers nothing for a while: the peer's thread that writes stands still, and the rest of it goes on.
+private final class StalledDisk {
+    private var held: OpaquePointer?
+
+    init(of peer: Peer) throws {
+        let pid = try #require(peer.pid)
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
+        let store = try #require(
+            threads.first {
+                (try? String(contentsOfFile: "/proc/\(pid)/task/\($0)/comm", encoding: .utf8)) == "store\n"
+            },
+            "peer \(peer.id) has no thread named store")
+        held = hold_thread(try #require(pid_t(store)))
+        try #require(held != nil, "thread \(store) cannot be held: \(String(cString: strerror(errno)))")
+    }
+
+    func goOn() {
+        if let held { release_thread(held) }
+        held = nil
+    }
+
+    deinit { goOn() }
+}
+
+extension Acceptance {
+    /// A disk that hangs takes its peer out at most, and only for as long as it does.
+    @Suite struct StalledDiskTests {
+        enum Victim: CaseIterable {
+            case leader, follower
+        }
+
+        /// Far longer than a lease and an election timer.
+        private static let longest = Duration.seconds(2)
+
+        /// Up to where a leader knows a follower's log to be durable; nil for itself, and where it leads no more.
+        private func match(of peer: Peer, at leader: Peer) async throws -> Int? {
+            let links = try await leader.status()["peers"]?.array ?? []
+            return links.first { $0["id"]?.int == peer.id }?["match_index"]?.int
+        }
+
+        @Test(arguments: Victim.allCases)
+        func aDiskThatStallsHoldsNobodyElseUp(_ victim: Victim) async throws {
+            try await withCluster { cluster in
+                try await cluster.start()
+                try await cluster.underWatch { _ in
+                    try await cluster.underLoad { load in
+                        try await load.advances()
+                        let leader = try await cluster.leader()
+                        let peer = victim == .leader ? leader : try #require(cluster.others(than: leader).first)
+                        let disk = try StalledDisk(of: peer)
+                        defer { disk.goOn() }
+                        let begun = ContinuousClock.now
+                        try await load.advances()
+                        let acknowledged = try await match(of: peer, at: leader)
+                        while ContinuousClock.now - begun < Self.longest { try await load.advances() }
+                        if let acknowledged, let now = try await match(of: peer, at: leader) {
+                            try #require(now == acknowledged, "it acknowledged what its disk had not taken")
+                        }
+                        // Says what it knows meanwhile.
+                        let height = try await peer.committedHeight()
+                        disk.goOn()
+                        try await load.advances()
+                        try await peer.reaches(height + 1)
+                        try await load.advances()
+                    }
+                }
+            }
+        }
+    }
+}
