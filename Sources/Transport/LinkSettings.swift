@@ -99,7 +99,7 @@ public struct LinkLimits: Sendable {
     /// A link on which nothing arrives for so long is closed.
     public var silenceTimeout: Duration = .seconds(5)
     /// The pause before a peer is dialled again: the first, doubling to the last, each shortened at random by up to half.
-    public var redialPause: ClosedRange<Duration> = .milliseconds(50)...(.milliseconds(500))
+    public var redialPause: ClosedRange<Duration> = .milliseconds(50)...(.milliseconds(250))
     /// A link that stood for so long starts again from the first pause when it is lost.
     public var settledAfter: Duration = .seconds(1)
     /// How long the sender of a refusal waits for the other side to read it and hang up.

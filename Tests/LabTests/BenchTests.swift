@@ -37,8 +37,13 @@ import Testing
         var group = BenchDocument.Group(name: "prodha")
         group.commits = [
             .init(bytes: 256, clients: 1, count: 100, perSecond: 1000.5, latency: latency(500), again: 0),
-            .init(bytes: 262_144, clients: 64, count: 100, perSecond: 10, latency: latency(90_000), again: 3),
+            .init(
+                bytes: 262_144, clients: 64, count: 100, perSecond: 10, latency: latency(90_000), again: 3,
+                leadersLost: 2),
         ]
+        group.busy = .init(
+            seconds: 30, elections: 1,
+            commits: [.init(bytes: 256, clients: 1, count: 9, perSecond: 3, latency: latency(2000), again: 0)])
         group.failover = .init(count: 3, min: 700, median: 751.4, max: 800)
         group.used = .init(resident: 30_000_000, anonymous: 8_000_000, processor: 0)
         return BenchDocument(
@@ -56,6 +61,11 @@ import Testing
                 "prodha 256 B x1                500      1000      2000      4000    500000      1001      2.00\n"),
             "\(text)")
         #expect(text.contains("prodha 256 KB x64            90000"), "\(text)")
+        #expect(text.contains("  leaders lost in the middle of it: 2\n"), "\(text)")
+        #expect(text.contains("\nbusy 30 s, us ") && text.contains("prodha: 1 election\n"), "\(text)")
+        #expect(
+            text.contains("prodha 256 B x1               2000      4000      8000     16000   2000000         3"),
+            "\(text)")
         #expect(text.contains("prodha leader killed           700       751       800         3\n"), "\(text)")
         #expect(text.contains("prodha after it all           30.0       8.0\n"), "\(text)")
     }
@@ -121,7 +131,7 @@ private final class XMLReader: NSObject {
     @Test func everythingIsMeasuredAndNothingIsLeftBehind() async throws {
         let finished = try await run([
             "--rounds", "2", "--seconds", "0.3", "--sizes", "256,70000", "--clients", "8", "--kills", "1", "--entries",
-            "300", "--output", "json",
+            "300", "--busy", "1", "--output", "json",
         ])
         #expect(finished.ending == .exit(0), "\(finished.errors)")
         let document = try BenchDocument(json: finished.output)
@@ -137,6 +147,8 @@ private final class XMLReader: NSObject {
         }
         #expect(group.failover?.count == 1 && group.handOver?.count == 1 && group.recovery?.count == 3)
         #expect(group.recovered ?? 0 >= 300)
+        let busy = try #require(group.busy)
+        #expect(busy.commits.map(\.clients) == [1, 8] && busy.commits.allSatisfy { $0.count > 0 })
         #expect(group.idle?.resident ?? 0 > 1 << 20 && group.used?.anonymous ?? 0 > 0)
         #expect(leftovers == [], "\(leftovers)")
     }

@@ -1,6 +1,7 @@
 import Foundation
 import ProducerHA
 import Raft
+import SimulatedDisk
 import Testing
 
 @testable import Storage
@@ -158,6 +159,47 @@ import Testing
             let expected = first > model.base ? model.log.filter { $0.index >= first } : []
             try #require(try store.entries(from: first, through: last) == expected, "seed \(seed), step \(step)")
         }
+    }
+
+    /// What the disk is asked for by one commit, or by as many as came at the same time: one sync, and as few pages as that
+    /// takes. The log's file is written again and again in the same place, so that it does not grow.
+    @Test(arguments: [1, 64]) func aWriteIsOneSyncAndFewPages(entriesOfOne count: Int) throws {
+        let disk = SimulatedDisk(seed: 1)
+        let shape = GroupShape(id: PeerID(1), peers: [PeerID(1), PeerID(2), PeerID(3)], quorum: 2)
+        let store = try Store(path: SimulatedDisk.database, vfs: disk.vfs, shape: shape)
+        let payload = [UInt8](repeating: 7, count: 256)
+        var next: LogIndex = 1
+        func write() throws {
+            let writes = (0..<count).map { number in
+                let index = next + LogIndex(number)
+                var state = HardState()
+                (state.term, state.commit, state.writes) = (1, index - 1, index)
+                return Store.Write.persist(
+                    Persist(state, [Entry(index: index, term: 1, kind: .block, payload: payload)]))
+            }
+            try store.write(writes)
+            next += LogIndex(count)
+        }
+        // The first one begins a term.
+        try write()
+        var (most, checkpoints) = (0, 0)
+        for _ in 0..<500 {
+            let before = disk.counters
+            try write()
+            let after = disk.counters
+            let syncs = after.syncs - before.syncs
+            if syncs == 1 {
+                most = max(most, after.bytesWritten - before.bytesWritten)
+            } else {
+                // The log, the database, and the log's new beginning.
+                #expect((3...4).contains(syncs))
+                checkpoints += 1
+            }
+        }
+        // Pages of entries, those above them, and a header for each.
+        let pages = (count * 512 + 4095) / 4096 + 4
+        #expect(most <= pages * (4096 + 24), "\(most) bytes")
+        #expect(checkpoints <= 500 * pages / 1000 + 1, "\(checkpoints) checkpoints")
     }
 
     /// A write that only adds entries leaves the peer's own row as it is; what it would say stands in the last entry, until that
