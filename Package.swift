@@ -66,7 +66,8 @@ let layers: [Target] = [
     .target(
         name: "Node",
         dependencies: [
-            "AMQP", "API", "Antelope", "CThread", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Queue", "Raft",
+            "AMQP", "API", "Antelope", "CThread", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Queue",
+            "Raft",
             "Storage", "Transactions", "Transport",
             product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),

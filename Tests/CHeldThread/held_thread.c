@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 struct held_thread {
@@ -16,13 +18,28 @@ struct held_thread {
     int failure;
 };
 
+static int next_stop(pid_t target, int *status) {
+    while (waitpid(target, status, __WALL) < 0)
+        if (errno != EINTR) return errno;
+    return WIFSTOPPED(*status) ? 0 : ESRCH;
+}
+
+/// Stops it where it asks the disk to sync: elsewhere it might hold a lock that the others need.
 static int hold(pid_t target) {
-    if (ptrace(PTRACE_SEIZE, target, NULL, NULL) != 0) return errno;
+    if (ptrace(PTRACE_SEIZE, target, NULL, (void *)PTRACE_O_TRACESYSGOOD) != 0) return errno;
     if (ptrace(PTRACE_INTERRUPT, target, NULL, NULL) != 0) return errno;
     int status;
-    while (waitpid(target, &status, __WALL) < 0)
-        if (errno != EINTR) return errno;
-    return WIFSTOPPED(status) ? 0 : ESRCH;
+    int failure = next_stop(target, &status);
+    while (failure == 0) {
+        if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+            struct __ptrace_syscall_info info;
+            if (ptrace(PTRACE_GET_SYSCALL_INFO, target, (void *)sizeof info, &info) < 0) return errno;
+            if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_fdatasync) return 0;
+        }
+        if (ptrace(PTRACE_SYSCALL, target, NULL, NULL) != 0) return errno;
+        failure = next_stop(target, &status);
+    }
+    return failure;
 }
 
 static void *trace(void *argument) {
