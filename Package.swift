@@ -67,8 +67,7 @@ let layers: [Target] = [
         name: "Node",
         dependencies: [
             "AMQP", "API", "Antelope", "CThread", "Configuration", "Gate", "HTTP", "Keys", "ProducerHA", "Queue",
-            "Raft",
-            "Storage", "Transactions", "Transport",
+            "Raft", "Storage", "Transactions", "Transport",
             product("DequeModule", "swift-collections"), product("Logging", "swift-log"),
             product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
             product("NIOConcurrencyHelpers", "swift-nio"),

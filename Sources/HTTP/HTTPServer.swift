@@ -1,16 +1,14 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 //
 // The HTTP layer: a small HTTP/1.1 server for the daemon's one event loop, and a client for short calls by commands and
-// by the daemon. NIO's parser reads the protocol; what is here bounds it, orders it, answers it and says what went
-// wrong.
+// by the daemon. NIO's parser reads the protocol; what is here bounds it, orders it, answers it and says what went wrong.
 // It knows nothing of the product: no paths, no documents, no configuration.
 // May import NIOCore, NIOPosix, NIOHTTP1, NIOTLS, Logging and the C library, and no layer of ours.
 //
 // Server: Doorkeeper stands before NIO's parser and sends clients away; ServerConnection stands behind it, gathers requests
 // and sends answers, whose heads ResponseHead writes; Router finds handlers; StreamWriter is the open end of an endless
-// answer. A client that closes its side
-// counts as gone. ClientCounts says who may come in, HostNames whom a request may call. Client: HTTPClient,
-// ClientConnection. Every bound of the server is in HTTPLimits.
+// answer. A client that closes its side counts as gone. ClientCounts says who may come in, HostNames whom a request may
+// call. Client: HTTPClient, ClientConnection. Every bound of the server is in HTTPLimits.
 //
 // A server is confined to its loop: no locks, no hops. TLS comes in through `ChannelSecurity` here and through
 // `secureChannel` at the client.

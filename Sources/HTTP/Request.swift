@@ -12,6 +12,7 @@ public struct Request: Sendable {
     public var body: ByteBuffer
     /// Nil when the client was gone before it could be asked.
     public var remoteAddress: SocketAddress?
+    /// Made of the address, once per connection.
     public var origin: ClientOrigin
     /// The subject of the client's certificate, which was verified; nil without one.
     public var clientSubject: String?

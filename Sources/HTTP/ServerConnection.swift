@@ -471,11 +471,16 @@ final class ServerConnection: ChannelDuplexHandler {
         guard bytes.readableBytes > 0 else { return taken() }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in taken() }
-        let length = String(bytes.readableBytes, radix: 16)
-        if isChunked { context.write(wrapOutboundOut(ByteBuffer(string: length + "\r\n")), promise: nil) }
-        context.write(wrapOutboundOut(bytes), promise: isChunked ? nil : written)
-        if isChunked { context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: written) }
-        context.flush()
+        context.writeAndFlush(wrapOutboundOut(isChunked ? chunk(bytes, context) : bytes), promise: written)
+    }
+
+    private func chunk(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) -> ByteBuffer {
+        var chunk = context.channel.allocator.buffer(capacity: bytes.readableBytes + 20)
+        chunk.writeString(String(bytes.readableBytes, radix: 16))
+        chunk.writeStaticString("\r\n")
+        chunk.writeImmutableBuffer(bytes)
+        chunk.writeStaticString("\r\n")
+        return chunk
     }
 
     func endStream() {

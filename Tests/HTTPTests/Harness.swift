@@ -82,6 +82,27 @@ struct TestServer {
     router.on([.GET], "/a b") { _ in loop.makeSucceededFuture(.text(.ok, "decoded")) }
 }
 
+/// A request that is answered when the test says so.
+final class HeldAnswer: Sendable {
+    private let promise = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
+
+    /// - Parameter note: called when the request has come.
+    func serve(
+        _ path: String, _ router: inout Router, _ loop: any EventLoop, note: @escaping (Request) -> Void = { _ in }
+    ) {
+        router.on([.GET], path) { [self] request in
+            let new = loop.makePromise(of: Response.self)
+            promise.withLockedValue { $0 = new }
+            note(request)
+            return new.futureResult
+        }
+    }
+
+    var isAskedFor: Bool { promise.withLockedValue { $0 != nil } }
+
+    func answer(_ text: String) { promise.withLockedValue { $0 }?.succeed(.text(.ok, text)) }
+}
+
 /// A socket that sends and expects exactly the bytes that a test says.
 final class RawConnection: Sendable {
     let channel: any Channel

@@ -150,118 +150,6 @@ import Testing
         }
     }
 
-    @Test func pipelinedRequestsAreAnsweredInOrder() async throws {
-        let slow = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
-        try await TestServer.run { router, loop in
-            plainRoutes(&router, loop)
-            router.on([.GET], "/slow") { _ in
-                let promise = loop.makePromise(of: Response.self)
-                slow.withLockedValue { $0 = promise }
-                return promise.futureResult
-            }
-        } _: { server in
-            let raw = try await server.connect()
-            try await raw.send(
-                "GET /slow HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n"
-                    + "POST /echo HTTP/1.1\r\ncontent-length: 3\r\n\r\nend"
-            )
-            // Another connection is served in the meantime.
-            _ = try await client.send(HTTPCall(.GET, server.url("/hello"), timeout: patience))
-            try await eventually { slow.withLockedValue { $0 != nil } }
-            slow.withLockedValue { $0 }?.succeed(.text(.ok, "slow"))
-            let text = try await raw.received(containing: "end")
-            let bodies = ["slow", "hello", "end"].map { text.firstRange(of: "\r\n\r\n\($0)")?.lowerBound }
-            #expect(!bodies.contains(nil) && bodies.compactMap { $0 } == bodies.compactMap { $0 }.sorted(), "\(text)")
-            await raw.close()
-        }
-    }
-
-    /// What is wrong with a request says nothing of the one before it, which is still being answered.
-    @Test func garbageBehindARequestIsAnsweredAfterIt() async throws {
-        let slow = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
-        try await TestServer.run { router, loop in
-            plainRoutes(&router, loop)
-            router.on([.GET], "/slow") { _ in
-                let promise = loop.makePromise(of: Response.self)
-                slow.withLockedValue { $0 = promise }
-                return promise.futureResult
-            }
-        } _: { server in
-            let raw = try await server.connect()
-            try await raw.send("GET /slow HTTP/1.1\r\n\r\nno request at all\r\n\r\n")
-            _ = try await client.send(HTTPCall(.GET, server.url("/hello"), timeout: patience))
-            try await eventually { slow.withLockedValue { $0 != nil } }
-            slow.withLockedValue { $0 }?.succeed(.text(.ok, "slow"))
-            let text = try await raw.receivedToTheEnd()
-            let answers = ["HTTP/1.1 200 OK", "\r\n\r\nslow", "HTTP/1.1 400 "].map {
-                text.firstRange(of: $0)?.lowerBound
-            }
-            #expect(
-                !answers.contains(nil) && answers.compactMap { $0 } == answers.compactMap { $0 }.sorted(), "\(text)")
-            await raw.close()
-        }
-    }
-
-    /// They wait in the client's socket, not in this process's memory.
-    @Test func requestsBehindOneThatIsNotAnsweredAreNotRead() async throws {
-        let slow = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
-        try await TestServer.run { router, loop in
-            plainRoutes(&router, loop)
-            router.on([.GET], "/slow") { _ in
-                let promise = loop.makePromise(of: Response.self)
-                slow.withLockedValue { $0 = promise }
-                return promise.futureResult
-            }
-        } _: { server in
-            let raw = try await server.connect()
-            let isSent = NIOLockedValueBox(false)
-            let more = String(repeating: "GET /hello HTTP/1.1\r\n\r\n", count: 1_000_000)
-            let sending = raw.channel.eventLoop.makePromise(of: Void.self)
-            sending.futureResult.whenSuccess { isSent.withLockedValue { $0 = true } }
-            let all = "GET /slow HTTP/1.1\r\n\r\n" + more + "GET /query?last HTTP/1.1\r\n\r\n"
-            raw.channel.writeAndFlush(ByteBuffer(string: all), promise: sending)
-            try await eventually { slow.withLockedValue { $0 != nil } }
-            // Time enough to read all of it, if it did.
-            for _ in 0..<200 { _ = try await client.send(HTTPCall(.GET, server.url("/hello"), timeout: patience)) }
-            #expect(!isSent.withLockedValue { $0 })
-            await raw.close()
-        }
-    }
-
-    /// Answering within answering would use up the stack.
-    @Test func thousandsOfPipelinedRequestsAreAnswered() async throws {
-        try await TestServer.run(routes: plainRoutes) { server in
-            let raw = try await server.connect()
-            let count = 10_000
-            async let sent: Void = raw.send(
-                String(repeating: "GET /hello HTTP/1.1\r\n\r\n", count: count) + "GET /query?last HTTP/1.1\r\n\r\n")
-            let text = try await raw.received(endingWith: "last=")
-            try await sent
-            #expect(text.utf8.split(separator: UInt8(ascii: "\n")).count { $0.starts(with: "hello".utf8) } == count)
-            await raw.close()
-        }
-    }
-
-    /// A client that asks and asks and never reads must not fill the memory with answers.
-    @Test func answersThatNobodyReadsHoldBackFurtherRequests() async throws {
-        let served = NIOLockedValueBox(0)
-        try await TestServer.run { router, loop in
-            router.on([.GET], "/big") { _ in
-                served.withLockedValue { $0 += 1 }
-                return loop.makeSucceededFuture(
-                    Response(status: .ok, body: ByteBuffer(repeating: 0x61, count: 1 << 20)))
-            }
-            plainRoutes(&router, loop)
-        } _: { server in
-            let raw = try await RawConnection.connect(port: server.port, autoRead: false)
-            try await raw.send(String(repeating: "GET /big HTTP/1.1\r\n\r\n", count: 200))
-            try await eventually { served.withLockedValue { $0 } > 0 }
-            for _ in 0..<50 { _ = try await client.send(HTTPCall(.GET, server.url("/hello"), timeout: patience)) }
-            #expect(served.withLockedValue { $0 } < 40)
-            await raw.close()
-        }
-    }
-
     @Test(arguments: [
         "", "GET /hel", "GET /hello HTTP/1.1\r\nhost: x\r\n", "POST /echo HTTP/1.1\r\ncontent-length: 9\r\n\r\nabc",
     ])
@@ -465,24 +353,20 @@ import Testing
     }
 
     @Test func stopLetsRequestsThatAreBeingAnsweredEnd() async throws {
-        let waiting = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
+        let waiting = HeldAnswer()
         try await TestServer.run { router, loop in
             plainRoutes(&router, loop)
-            router.on([.GET], "/wait") { _ in
-                let promise = loop.makePromise(of: Response.self)
-                waiting.withLockedValue { $0 = promise }
-                return promise.futureResult
-            }
+            waiting.serve("/wait", &router, loop)
         } _: { server in
             let idle = try await server.connect()
             try await idle.send("GET /hello HTTP/1.1\r\n\r\n")
             _ = try await idle.received(containing: "hello")
             let busy = try await server.connect()
             try await busy.send("GET /wait HTTP/1.1\r\n\r\n")
-            try await eventually { waiting.withLockedValue { $0 != nil } }
+            try await eventually { waiting.isAskedFor }
             async let stopped: Void = server.stop()
             _ = try await idle.receivedToTheEnd()
-            waiting.withLockedValue { $0 }?.succeed(.text(.ok, "done"))
+            waiting.answer("done")
             let text = try await busy.receivedToTheEnd()
             #expect(text.hasSuffix("done") && text.contains("connection: close"))
             try await stopped
@@ -536,14 +420,11 @@ import Testing
 
     @Test func aHandlerLearnsWhenItsClientIsGoneOrAnswered() async throws {
         let (asked, over) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
-        let waiting = NIOLockedValueBox<EventLoopPromise<Response>?>(nil)
+        let waiting = HeldAnswer()
         try await TestServer.run { router, loop in
-            router.on([.GET], "/wait") { request in
-                let promise = loop.makePromise(of: Response.self)
-                waiting.withLockedValue { $0 = promise }
+            waiting.serve("/wait", &router, loop) { request in
                 asked.withLockedValue { $0 += 1 }
                 request.over?.whenComplete { _ in over.withLockedValue { $0 += 1 } }
-                return promise.futureResult
             }
         } _: { server in
             let stays = try await server.connect()
@@ -551,7 +432,7 @@ import Testing
                 try await stays.send("GET /wait HTTP/1.1\r\n\r\n")
                 try await eventually { asked.withLockedValue { $0 } == round }
                 #expect(over.withLockedValue { $0 } == round - 1)
-                waiting.withLockedValue { $0 }?.succeed(.text(.ok, "answer \(round)"))
+                waiting.answer("answer \(round)")
                 _ = try await stays.received(containing: "answer \(round)")
                 try await eventually { over.withLockedValue { $0 } == round }
             }
@@ -562,7 +443,7 @@ import Testing
             await leaves.close()
             try await eventually { over.withLockedValue { $0 } == 4 }
             // Too late, and no harm.
-            waiting.withLockedValue { $0 }?.succeed(.text(.ok, "late"))
+            waiting.answer("late")
             let next = try await server.connect()
             try await next.send("GET /nowhere HTTP/1.1\r\n\r\n")
             _ = try await next.received(containing: "404")

@@ -255,20 +255,29 @@ public final class Bench {
                 try floor.measure(
                     directory: directory, bytes: options.sizes.min() ?? 256, members: options.peers, samples: 1000)
             }
-            for (number, kind) in kinds.enumerated() {
-                for at in groups.indices {
-                    let clients = count(kind.clients, "client")
-                    tell(
-                        "round \(round + 1) of \(options.rounds): \(groups[at].name), \(kind.bytes) bytes, \(clients)")
-                    loads[at][number].add(
-                        try Load.run(
-                            groups[at], bytes: kind.bytes, clients: kind.clients, readers: options.readers,
-                            for: options.turn, isStopped))
-                }
+            try takeTurns(groups, kinds, &loads) { group, kind in
+                let clients = count(kind.clients, "client")
+                tell("round \(round + 1) of \(options.rounds): \(group.name), \(kind.bytes) bytes, \(clients)")
             }
         }
         for at in groups.indices {
             results[at].commits = zip(kinds, loads[at]).map { $0.document($1) }
+        }
+    }
+
+    /// One turn of each kind, of each group.
+    private func takeTurns(
+        _ groups: [any BenchGroup], _ kinds: [Kind], _ loads: inout [[Load]],
+        _ begins: (any BenchGroup, Kind) -> Void
+    ) throws {
+        for (number, kind) in kinds.enumerated() {
+            for (at, group) in groups.enumerated() {
+                begins(group, kind)
+                loads[at][number].add(
+                    try Load.run(
+                        group, bytes: kind.bytes, clients: kind.clients, readers: options.readers, for: options.turn,
+                        isStopped))
+            }
         }
     }
 
@@ -282,18 +291,12 @@ public final class Bench {
         tell("with every processor taken by others, for \(options.busyTime.components.seconds) s")
         let end = LoadClock.now() + options.busyTime.inNanoseconds
         repeat {
-            for (number, kind) in kinds.enumerated() {
-                for at in groups.indices {
-                    loads[at][number].add(
-                        try Load.run(
-                            groups[at], bytes: kind.bytes, clients: kind.clients, for: options.turn, isStopped))
-                }
-            }
+            try takeTurns(groups, kinds, &loads) { _, _ in }
         } while LoadClock.now() < end
         for at in groups.indices {
             results[at].busy = BenchDocument.Busy(
                 seconds: Double(options.busyTime.components.seconds),
-                elections: highestTerm(of: groups[at]) - min(terms[at], highestTerm(of: groups[at])),
+                elections: max(terms[at], highestTerm(of: groups[at])) - terms[at],
                 commits: zip(kinds, loads[at]).map { $0.document($1) })
         }
     }

@@ -65,6 +65,30 @@ extension BenchGroup {
     }
 }
 
+/// Requests of one size that were made before they are wanted.
+struct Stock<Item> {
+    private var bytes = 0
+    private var items: [Item] = []
+    private var next = 0
+
+    /// Until there are so many.
+    /// - Parameter make: is given the last one that is there.
+    mutating func fill(_ count: Int, bytes: Int, _ make: (_ last: Item?) throws -> Item) rethrows {
+        if self.bytes != bytes { self = Stock() }
+        self.bytes = bytes
+        guard items.count - next < count else { return }
+        items.removeFirst(next)
+        next = 0
+        while items.count < count { items.append(try make(items.last)) }
+    }
+
+    /// To be filled before.
+    mutating func take() -> Item {
+        defer { next += 1 }
+        return items[next]
+    }
+}
+
 /// The processes of a group: one per member, each with a directory of its own.
 final class BenchServers {
     let directory: String
@@ -141,8 +165,8 @@ final class ProdhaGroup: BenchGroup {
     private var slot: UInt32 = 1_000_000
     /// The last block that was given out.
     private var given: BlockID?
-    /// Blocks of one size that follow it, and where the next one is.
-    private var stock: (bytes: Int, blocks: [(request: [UInt8], id: BlockID)], next: Int) = (0, [], 0)
+    /// Blocks that follow it.
+    private var stock = Stock<(request: [UInt8], id: BlockID)>()
     private let producer: Name
 
     /// - Parameters:
@@ -186,28 +210,25 @@ final class ProdhaGroup: BenchGroup {
     }
 
     func prepare(_ count: Int, bytes: Int) throws {
-        if stock.bytes != bytes { stock = (bytes, [], 0) }
-        stock.blocks.removeFirst(stock.next)
-        stock.next = 0
-        while stock.blocks.count < count {
-            slot += 1
-            let timestamp = BlockTimestamp(slot: slot)
-            let builder =
-                try (stock.blocks.last?.id ?? given)
-                .map { BlockBuilder(previous: $0, timestamp: timestamp, producer: producer) }
-                ?? BlockBuilder(startingAt: 2, timestamp: timestamp, producer: producer)
-            let block = try builder.build(paddedTo: bytes)
-            let request = BenchFiles.request("POST", "/v1/prodha/commit_block", "application/octet-stream", block)
-            stock.blocks.append((request, try BlockHeader(parsingPrefixOf: block).id))
-        }
+        try stock.fill(count, bytes: bytes) { try block(of: bytes, behind: $0?.id ?? given) }
     }
 
     func request(bytes: Int) throws -> [UInt8] {
-        if stock.bytes != bytes || stock.next == stock.blocks.count { try prepare(1, bytes: bytes) }
-        let block = stock.blocks[stock.next]
-        stock.next += 1
+        try prepare(1, bytes: bytes)
+        let block = stock.take()
         given = block.id
         return block.request
+    }
+
+    private func block(of bytes: Int, behind last: BlockID?) throws -> (request: [UInt8], id: BlockID) {
+        slot += 1
+        let timestamp = BlockTimestamp(slot: slot)
+        let builder =
+            try last.map { BlockBuilder(previous: $0, timestamp: timestamp, producer: producer) }
+            ?? BlockBuilder(startingAt: 2, timestamp: timestamp, producer: producer)
+        let block = try builder.build(paddedTo: bytes)
+        let request = BenchFiles.request("POST", "/v1/prodha/commit_block", "application/octet-stream", block)
+        return (request, try BlockHeader(parsingPrefixOf: block).id)
     }
 
     func term(at member: Int) -> UInt64? {
@@ -243,7 +264,7 @@ final class EtcdGroup: BenchGroup {
     let servers: BenchServers
     private var count = 0
     private var value: (bytes: Int, text: String) = (0, "")
-    private var stock: (bytes: Int, requests: [[UInt8]], next: Int) = (0, [], 0)
+    private var stock = Stock<[UInt8]>()
 
     init(program: String, directory: String, peers: Int) throws {
         let members = Array(1...peers)
@@ -289,17 +310,11 @@ final class EtcdGroup: BenchGroup {
         )
     }
 
-    func prepare(_ count: Int, bytes: Int) {
-        if stock.bytes != bytes { stock = (bytes, [], 0) }
-        stock.requests.removeFirst(stock.next)
-        stock.next = 0
-        while stock.requests.count < count { stock.requests.append(put(bytes)) }
-    }
+    func prepare(_ count: Int, bytes: Int) { stock.fill(count, bytes: bytes) { _ in put(bytes) } }
 
     func request(bytes: Int) -> [UInt8] {
-        if stock.bytes != bytes || stock.next == stock.requests.count { prepare(1, bytes: bytes) }
-        defer { stock.next += 1 }
-        return stock.requests[stock.next]
+        prepare(1, bytes: bytes)
+        return stock.take()
     }
 
     private func put(_ bytes: Int) -> [UInt8] {

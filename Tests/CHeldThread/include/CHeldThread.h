@@ -6,7 +6,8 @@
 /// One thread of another process that stands still while the others go on, as one does whose disk hangs.
 struct held_thread;
 
-/// Holds it at its next fdatasync, and waits for that. NULL when the thread is not there, or this process may not trace it; errno says which.
+/// Holds it at its next fdatasync, and waits for that. NULL when the thread is not there, or this process may not trace it;
+/// errno says which.
 struct held_thread *hold_thread(pid_t thread);
 
 /// Lets it go on. The argument must not be used again.
