@@ -46,10 +46,28 @@ extension Acceptance {
             return links.first { $0["id"]?.int == peer.id }?["match_index"]?.int
         }
 
+        private func isReady(_ peer: Peer) async throws -> Bool { try await peer.get("/health/ready").status == 200 }
+
+        /// A peer that came after the first election has no vote in that leader's term, so that no other disk can be spared.
+        private func haveEveryVoteCount(in cluster: Cluster) async throws {
+            let first = try await cluster.leader()
+            let next = try await value("a follower has a vote") {
+                for peer in cluster.others(than: first) where try await isReady(peer) { return peer }
+                return nil
+            }
+            let answer = try await first.post("/v1/prodha/transfer", ["to": .int(next.id)])
+            try #require(answer.status == 200, "\(answer)")
+            try await eventually("every peer's vote counts") {
+                for peer in cluster.peers where try await !isReady(peer) { return false }
+                return true
+            }
+        }
+
         @Test(arguments: Victim.allCases)
         func aDiskThatStallsHoldsNobodyElseUp(_ victim: Victim) async throws {
             try await withCluster { cluster in
                 try await cluster.start()
+                try await haveEveryVoteCount(in: cluster)
                 try await cluster.underWatch { _ in
                     try await cluster.underLoad { load in
                         try await load.advances()
