@@ -37,7 +37,7 @@ public struct ChannelSecurity {
 
 /// An HTTP/1.1 server that lives on one event loop. All of it is to be used on that loop, once `init` is done.
 public final class HTTPServer {
-    /// Called on the loop with a whole request. A future that fails is answered 500 and logged; one that never
+    /// Called on the loop with a whole request. A future that fails is answered as `failureDocument` says; one that never
     /// completes holds its connection, so a handler bounds its own waits.
     public typealias Handler = (Request) -> EventLoopFuture<Response>
 
@@ -46,6 +46,7 @@ public final class HTTPServer {
     let logger: Logger
     let refusals: Refusals
     let handler: Handler
+    let failureDocument: (any Error) -> Response?
     let security: ChannelSecurity?
 
     private var listeners: [any Channel] = []
@@ -63,10 +64,12 @@ public final class HTTPServer {
     var heldAnswerBytes = 0
 
     /// - Parameters:
+    ///   - failureDocument: the answer where the handler fails; where it has none, 500, and the error is logged.
     ///   - security: of connections by TCP; a unix socket needs none.
     public init(
         eventLoop: any EventLoop, limits: HTTPLimits = HTTPLimits(), logger: Logger,
         errorDocument: @escaping RefusalDocument = Response.plainError,
+        failureDocument: @escaping (any Error) -> Response? = { _ in nil },
         security: ChannelSecurity? = nil,
         handler: @escaping Handler
     ) {
@@ -74,6 +77,7 @@ public final class HTTPServer {
         self.limits = limits
         self.logger = logger
         self.refusals = Refusals(document: errorDocument)
+        self.failureDocument = failureDocument
         self.security = security
         self.handler = handler
     }

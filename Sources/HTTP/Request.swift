@@ -20,14 +20,27 @@ public struct Request: Sendable {
     public var clientUser: UInt32?
     /// Numbers the connections of a server's life, from 1. 0 outside a server.
     public var connection: UInt64
-    /// Completes when the client is gone, so that a long wait can be given up, or has its answer. Nil outside a server.
-    public var over: EventLoopFuture<Void>?
+    private var whenOver: NIOLoopBound<() -> EventLoopFuture<Void>>?
+
+    /// Completes when the client is gone, so that a long wait can be given up, or has its answer. To be asked for on the
+    /// server's loop. Nil outside a server.
+    public var over: EventLoopFuture<Void>? { whenOver?.value() }
 
     public init(
         method: HTTPMethod, path: String, query: Query = Query(), headers: HTTPHeaders = [:],
         body: ByteBuffer = ByteBuffer(), remoteAddress: SocketAddress? = nil, origin: ClientOrigin? = nil,
-        clientSubject: String? = nil, clientUser: UInt32? = nil, connection: UInt64 = 0,
-        over: EventLoopFuture<Void>? = nil
+        clientSubject: String? = nil, clientUser: UInt32? = nil, connection: UInt64 = 0
+    ) {
+        self.init(
+            method: method, path: path, query: query, headers: headers, body: body, remoteAddress: remoteAddress,
+            origin: origin ?? ClientOrigin(remoteAddress), clientSubject: clientSubject, clientUser: clientUser,
+            connection: connection, whenOver: nil)
+    }
+
+    init(
+        method: HTTPMethod, path: String, query: Query, headers: HTTPHeaders, body: ByteBuffer,
+        remoteAddress: SocketAddress?, origin: ClientOrigin, clientSubject: String?, clientUser: UInt32?,
+        connection: UInt64, whenOver: NIOLoopBound<() -> EventLoopFuture<Void>>?
     ) {
         self.method = method
         self.path = path
@@ -35,11 +48,11 @@ public struct Request: Sendable {
         self.headers = headers
         self.body = body
         self.remoteAddress = remoteAddress
-        self.origin = origin ?? ClientOrigin(remoteAddress)
+        self.origin = origin
         self.clientSubject = clientSubject
         self.clientUser = clientUser
         self.connection = connection
-        self.over = over
+        self.whenOver = whenOver
     }
 }
 

@@ -47,7 +47,10 @@ final class ServerConnection: ChannelDuplexHandler {
     private var hasBegun = false
     /// Whole and not with the handler yet.
     private var isReady = false
-    /// See `Request.over`; with the handler.
+    /// Requests that the handler was given, ever, and whether it has the last one of them still.
+    private var handedOver: UInt64 = 0
+    private var isWithHandler = false
+    /// See `Request.over`; nil unless the handler asked for it.
     private var over: EventLoopPromise<Void>?
 
     /// What came while an answer was under way.
@@ -118,8 +121,16 @@ final class ServerConnection: ChannelDuplexHandler {
     }
 
     private func endRequest() {
+        isWithHandler = false
         over?.succeed(())
         over = nil
+    }
+
+    private func over(ofRequest number: UInt64, on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        guard isWithHandler, number == handedOver else { return eventLoop.makeSucceededVoidFuture() }
+        let promise = over ?? eventLoop.makePromise()
+        over = promise
+        return promise.futureResult
     }
 
     /// The server is stopping: no further request on this connection.
@@ -311,18 +322,21 @@ final class ServerConnection: ChannelDuplexHandler {
         isReady = false
         guard let head, let target else { return }
         setDeadline(nil)
-        let over = context.eventLoop.makePromise(of: Void.self)
-        self.over = over
+        handedOver += 1
+        isWithHandler = true
+        let (eventLoop, number) = (context.eventLoop, handedOver)
         let request = Request(
             method: head.method, path: target.path, query: target.query, headers: head.headers, body: body,
             remoteAddress: remoteAddress, origin: origin,
             clientSubject: clientSubject, clientUser: clientUser,
-            connection: number, over: over.futureResult)
+            connection: self.number,
+            whenOver: NIOLoopBound({ self.over(ofRequest: number, on: eventLoop) }, eventLoop: eventLoop))
         body = ByteBuffer()
-        server.handler(request).hop(to: context.eventLoop).assumeIsolated().whenComplete { [self] result in
+        server.handler(request).hop(to: eventLoop).assumeIsolated().whenComplete { [self] result in
             switch result {
             case .success(let response): answer(response)
             case .failure(let error):
+                if let response = server.failureDocument(error) { return answer(response) }
                 server.logger.error(
                     "HTTP request failed",
                     metadata: [

@@ -311,7 +311,10 @@ private final class Running {
             bound.value.node.beacon?.stop() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
         }.flatMap {
             bound.value.node.attachment?.stop() ?? bound.value.node.eventLoop.makeSucceededVoidFuture()
-        }.flatMap { bound.value.server.stop() }.flatMap {
+        }.flatMap {
+            bound.value.node.events.tellReaders()
+            return bound.value.server.stop()
+        }.flatMap {
             if let socket = bound.value.unixSocket { UnixSocketFile.remove(socket) }
             return bound.value.links.stop()
         }

@@ -16,6 +16,8 @@ final class EventStreams {
     private let hook: ChangeHook?
     private(set) var log: EventLog
     private var readers: [(writer: StreamWriter, types: Set<EventType>?)] = []
+    /// Of this turn of the loop, for the readers that are there: one write to each in the place of one for each event.
+    private var untold: [(type: EventType, frame: ByteBuffer)] = []
     private var isBeating = false
 
     init(eventLoop: any EventLoop, region: String, peer: PeerID, session: UInt64, hook: ChangeHook?) {
@@ -38,8 +40,38 @@ final class EventStreams {
 
     private func tell(_ event: EventDocument) {
         guard !readers.isEmpty else { return }
-        let frame = Self.frame(event)
-        for reader in readers where reader.types?.contains(event.type) ?? true { reader.writer.send(frame) }
+        untold.append((event.type, Self.frame(event)))
+        guard untold.count == 1 else { return }
+        eventLoop.assumeIsolated().execute { [weak self] in self?.tellReaders() }
+    }
+
+    /// Gives the readers what happened in this turn of the loop. It happens by itself at the turn's end; whoever ends the
+    /// streams before that asks for it.
+    func tellReaders() {
+        let events = untold
+        untold.removeAll(keepingCapacity: true)
+        let all = Self.joined(events.map(\.frame))
+        for reader in readers {
+            let pieces = reader.types.map { types in
+                Self.joined(events.filter { types.contains($0.type) }.map(\.frame))
+            }
+            for piece in pieces ?? all { reader.writer.send(piece) }
+        }
+    }
+
+    /// Pieces of about this many bytes at most: a reader that takes them as they come has far more room.
+    private static let pieceBytes = 32 << 10
+
+    private static func joined(_ frames: [ByteBuffer]) -> [ByteBuffer] {
+        var pieces: [ByteBuffer] = []
+        for frame in frames {
+            if let last = pieces.last, last.readableBytes + frame.readableBytes <= pieceBytes {
+                pieces[pieces.count - 1].writeImmutableBuffer(frame)
+            } else {
+                pieces.append(frame)
+            }
+        }
+        return pieces
     }
 
     /// - Parameters:
@@ -53,6 +85,8 @@ final class EventStreams {
             ("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no"),
         ]
         return .stream(on: eventLoop, headers: .init(headers)) { [self] writer in
+            // What was told so far is not for it, or comes below.
+            tellReaders()
             readers.append((writer, types))
             writer.closed.assumeIsolated().whenComplete { [weak self] _ in
                 self?.readers.removeAll { $0.writer === writer }

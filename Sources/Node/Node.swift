@@ -52,7 +52,7 @@ final class Node {
     // Callers that wait.
     private var nextTicket: Ticket = 1
     private var handedIn: [Replica.HandIn] = []
-    private var commits: [Ticket: EventLoopPromise<CommitAnswer>] = [:]
+    private var commits: [Ticket: (CommitAnswer) -> Void] = [:]
     private var changes: [Ticket: EventLoopPromise<ChangeAnswer>] = [:]
     var blockWaiters = BlockWaiters()
     var leadershipWaiters: [(deadline: Instant, promise: EventLoopPromise<LeadershipOutcome>)] = []
@@ -133,19 +133,17 @@ final class Node {
         leaveLeadershipForMaintenance()
     }
 
-    /// Hands in a packed block and answers what became of it. Blocks that come within one turn of the loop are handed in at its
-    /// end, together.
-    func commit(_ block: BlockRef, bytes: [UInt8]) -> EventLoopFuture<CommitAnswer> {
+    /// Hands in a packed block; `then` is told what became of it. Blocks that come within one turn of the loop are handed in at
+    /// its end, together.
+    func commit(_ block: BlockRef, bytes: [UInt8], then: @escaping (CommitAnswer) -> Void) {
         let ticket = nextTicket
         nextTicket += 1
-        let promise = eventLoop.makePromise(of: CommitAnswer.self)
-        commits[ticket] = promise
+        commits[ticket] = then
         handedIn.append(Replica.HandIn(block, bytes: bytes, ticket: ticket))
         if handedIn.count == 1 {
             let node = NIOLoopBound(self, eventLoop: eventLoop)
             eventLoop.execute { node.value.handIn() }
         }
-        return promise.futureResult
     }
 
     private func handIn() {
@@ -285,9 +283,9 @@ final class Node {
             case .keep(let snapshot, let dropThrough, let term):
                 jobs.append(.write(.keep(snapshot, dropThrough: dropThrough, droppedTerm: term)))
                 counters.snapshots += 1
-            case .answer(let ticket, let answer): commits.removeValue(forKey: ticket)?.succeed(answer)
+            case .answer(let ticket, let answer): commits.removeValue(forKey: ticket)?(answer)
             case .changed(let ticket, let answer): changes.removeValue(forKey: ticket)?.succeed(answer)
-            case .applied(let entry, let applied): note(entry, applied)
+            case .applied(let entry, let applied, let block): note(entry, applied, block)
             case .restored:
                 counters.snapshotsInstalled += 1
                 headChanged(appliedAt: nil)
@@ -310,7 +308,7 @@ final class Node {
             })
     }
 
-    private func note(_ entry: Entry, _ applied: Applied) {
+    private func note(_ entry: Entry, _ applied: Applied, _ block: BlockRef?) {
         counters.entriesApplied += 1
         if case .refused(let refusal) = applied {
             counters.entriesRefused += 1
@@ -334,8 +332,7 @@ final class Node {
         case .block:
             counters.blocksCommitted += 1
             headChanged(appliedAt: Clock.unixMilliseconds())
-            if let header = try? BlockHeader(parsingPrefixOf: entry.payload) {
-                let block = BlockRef(header)
+            if let block {
                 tell(block, entry)
                 attachment?.applied(entry.payload, block)
             }

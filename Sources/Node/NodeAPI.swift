@@ -77,14 +77,15 @@ struct NodeAPI {
         limits.maxConnections = Self.maxConnections
         return HTTPServer(
             eventLoop: node.eventLoop, limits: limits, logger: logger, errorDocument: Self.refusalDocument,
+            failureDocument: { error in
+                guard case StoreError.full = error else { return nil }
+                return .error(.overloaded, message: "\(error)")
+            },
             security: security
         ) { request in
             node.counters.requests += 1
             if let refusal = api.refusalOfStrangers(request) { return api.answer(refusal) }
-            return router.handle(request).flatMapErrorThrowing { error in
-                guard case StoreError.full = error else { throw error }
-                return .error(.overloaded, message: "\(error)")
-            }
+            return router.handle(request)
         }
     }
 
@@ -137,11 +138,12 @@ struct NodeAPI {
         }
         let started = Clock.now()
         let lastIndex = node.replica.raft.lastIndex
-        let node = NIOLoopBound(node, eventLoop: node.eventLoop)
-        return node.value.commit(reference, bytes: bytes).flatMap { answer in
-            node.value.counters.note(answer, above: lastIndex, took: Clock.now() - started)
-            return NodeAPI(node: node.value).response(to: answer)
+        let response = node.eventLoop.makePromise(of: Response.self)
+        node.commit(reference, bytes: bytes) { answer in
+            node.counters.note(answer, above: lastIndex, took: Clock.now() - started)
+            self.answer(response, answer)
         }
+        return response.futureResult
     }
 
     private static func blockBytes(_ request: Request) throws -> [UInt8] {
@@ -150,20 +152,20 @@ struct NodeAPI {
         return try request.body.withUnsafeReadableBytes { try CommitBlockRequest(body: $0).block.bytes }
     }
 
-    private func response(to answer: CommitAnswer) -> EventLoopFuture<Response> {
+    private func answer(_ response: EventLoopPromise<Response>, _ answer: CommitAnswer) {
         switch answer {
-        case .committed(let index, let term, let block): return self.answer(.committed(index, term, block))
-        case .refused(let refusal): return self.answer(refused(refusal))
+        case .committed(let index, let term, let block): response.succeed(.committed(index, term, block))
+        case .refused(let refusal): response.succeed(refused(refusal))
         case .compareWithEntry(let index, let block):
             let bound = NIOLoopBound(node, eventLoop: node.eventLoop)
-            return node.readEntry(index).map { entry in
+            node.readEntry(index).map { entry in
                 guard let entry, let header = entry.block.flatMap({ try? BlockHeader(parsingPrefixOf: $0) }) else {
                     return NodeAPI(node: bound.value).refused(.stale)
                 }
                 return header.id == block.id
                     ? .committed(entry.index, entry.term, block)
                     : NodeAPI(node: bound.value).refused(.conflictsWithHead)
-            }
+            }.cascade(to: response)
         }
     }
 

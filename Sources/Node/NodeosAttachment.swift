@@ -274,7 +274,7 @@ final class NodeosAttachment {
         }
         let started = Clock.now()
         let lastIndex = node.replica.raft.lastIndex
-        node.commit(block, bytes: bytes).assumeIsolated().whenSuccess { [unowned self] answer in
+        node.commit(block, bytes: bytes) { [unowned self] answer in
             node.counters.note(answer, above: lastIndex, took: Clock.now() - started)
             guard case .refused(let refusal) = answer else { return }
             driver?.notCommitted(block.id)

@@ -143,11 +143,12 @@ public struct GroupState: Hashable, Sendable {
     public init() {}
 
     /// Applies the next entry. Never fails: what does not fit is recorded as refused and changes nothing else.
-    public mutating func apply(_ entry: Entry) -> Applied {
+    /// - Parameter block: what an entry with a block says, for who has read it already.
+    public mutating func apply(_ entry: Entry, saying block: BlockRef? = nil) -> Applied {
         invariant(entry.index == index + 1, "entry \(entry.index) applied after \(index)")
         index = entry.index
         term = entry.term
-        let applied = change(by: entry)
+        let applied = change(by: entry, saying: block)
         if case .refused = applied {
             refused.append(entry.index)
             if refused.count > Self.refusedKept { refused.removeFirst() }
@@ -155,12 +156,13 @@ public struct GroupState: Hashable, Sendable {
         return applied
     }
 
-    private mutating func change(by entry: Entry) -> Applied {
+    private mutating func change(by entry: Entry, saying known: BlockRef?) -> Applied {
         switch entry.kind {
         case .noop: return .accepted
         case .block:
-            guard let header = try? BlockHeader(parsingPrefixOf: entry.payload) else { return .refused(.malformed) }
-            let block = BlockRef(header)
+            guard let block = known ?? (try? BlockHeader(parsingPrefixOf: entry.payload)).map(BlockRef.init) else {
+                return .refused(.malformed)
+            }
             if let refusal = refusal(of: block) { return .refused(refusal) }
             // The first one of all.
             if head == nil { region.inherit(block.previous, over: nil) }

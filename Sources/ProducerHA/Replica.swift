@@ -45,8 +45,8 @@ public enum Action: Sendable {
     case keep(Snapshot, dropThrough: LogIndex, droppedTerm: Term)
     case answer(Ticket, CommitAnswer)
     case changed(Ticket, ChangeAnswer)
-    /// Applied, in order.
-    case applied(Entry, Applied)
+    /// Applied, in order. The block is the one that the entry made the head; nil for entries of other kinds, and refused ones.
+    case applied(Entry, Applied, BlockRef?)
     /// The state was replaced by a leader's snapshot.
     case restored
     case note(Note)
@@ -375,7 +375,7 @@ public struct Replica: Sendable {
             return .refused(.stale)
         }
         if let obstacle = obstacle(at: now) { return .refused(.obstacle(obstacle)) }
-        guard var next = proposed else { return .refused(.obstacle(.termNotApplied)) }
+        guard let next = proposed else { return .refused(.obstacle(.termNotApplied)) }
         // A change of the region that is on its way already counts: no block comes after it.
         switch next.region.activity {
         case .standby, .activating: return .refused(.obstacle(.regionStandby))
@@ -400,8 +400,9 @@ public struct Replica: Sendable {
         }
         let proposal = Proposal(kind: .block, payload: handIn.bytes)
         let entry = entry(of: proposal)
-        guard next.apply(entry) == .accepted else { impossible("block \(block.number) fits and is refused") }
-        proposed = next
+        guard proposed?.apply(entry, saying: block) == .accepted else {
+            impossible("block \(block.number) fits and is refused")
+        }
         waiting[entry.index] = [ticket]
         gathered.append(proposal)
         gatheredBytes += proposal.payload.count
@@ -483,7 +484,8 @@ public struct Replica: Sendable {
     private mutating func apply(_ entry: Entry) {
         let applied = state.apply(entry)
         if applied == .accepted { blocks.applied(entry, leaving: state.head) }
-        actions.append(.applied(entry, applied))
+        let block = entry.kind == .block && applied == .accepted ? state.head?.block : nil
+        actions.append(.applied(entry, applied, block))
         if entry.kind == .operation { standAsideIfInMaintenance() }
         if let ticket = changesWaiting.removeValue(forKey: entry.index) {
             guard applied == .accepted else {

@@ -47,13 +47,14 @@ public struct CommittedBlock: Hashable, Sendable {
 
     /// Reads a packed block. nil unless its header can be read.
     public init?(packed bytes: [UInt8]) {
-        guard let header = try? BlockHeader(parsingPrefixOf: bytes) else { return nil }
+        let block = try? SignedBlock(parsing: bytes)
+        guard let header = block?.header ?? (try? BlockHeader(parsingPrefixOf: bytes)) else { return nil }
         reference = Reference(number: header.number, id: header.id, slot: header.timestamp)
         receipts = []
         isWhole = true
         // No transactions.
         if header.transactionRoot == .zero { return }
-        guard let block = try? SignedBlock(parsing: bytes) else {
+        guard let block else {
             isWhole = false
             return
         }

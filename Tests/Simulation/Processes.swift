@@ -165,7 +165,7 @@ extension World {
                 submit(.keep(snapshot, dropThrough: dropThrough, droppedTerm: droppedTerm), host)
             case .answer(let ticket, let answer): answered(ticket, answer, host)
             case .changed(let ticket, let answer): changed(ticket, answer, host)
-            case .applied(let entry, let result):
+            case .applied(let entry, let result, _):
                 trace.add(time, host) { "applies \(entry.short)\(result == .accepted ? "" : ": \(result)")" }
                 dieAtCommit(host)
                 let known = checkers.applied.count

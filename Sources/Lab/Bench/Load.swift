@@ -52,7 +52,7 @@ struct Load {
         _ group: some BenchGroup, bytes: Int, clients: Int, readers: Int = 0, for duration: Duration,
         atMost most: Int = .max, _ isStopped: () -> Bool
     ) throws -> Load {
-        let rate = clients == 1 ? 2_500 : 15_000
+        let rate = clients == 1 ? 5_000 : 40_000
         let wanted = Double(duration.inNanoseconds) / 1e9 * Double(rate)
         try group.prepare(min(most, Int(min(wanted, Double(mostPrepared))), preparedBytes / bytes), bytes: bytes)
         let run = try LoadRun(
@@ -61,7 +61,7 @@ struct Load {
     }
 
     /// Making requests is no part of what is measured: this many are there beforehand, as far as memory allows.
-    private static var mostPrepared: Int { 50_000 }
+    private static var mostPrepared: Int { 150_000 }
     private static var preparedBytes: Int { 64 << 20 }
 }
 
