@@ -143,7 +143,8 @@ let tests: [Target] = [
         name: "NodeTests",
         dependencies: [
             "API", "Antelope", "Configuration", "HTTP", "Node", "ProducerHA", "Raft", "Storage", "Transactions",
-            "Transport", product("NIOCore", "swift-nio"),
+            "Transport", product("Logging", "swift-log"), product("NIOCore", "swift-nio"),
+            product("NIOEmbedded", "swift-nio"),
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(name: "FailoverTests", dependencies: ["Failover"]),

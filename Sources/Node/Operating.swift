@@ -118,7 +118,8 @@ extension Node {
 
     /// A leader in maintenance leads only as long as nobody else can.
     func leaveLeadershipForMaintenance() {
-        guard replica.raft.role == .leader, replica.isInMaintenance(replica.raft.id), !isHandingOver,
+        guard replica.raft.role == .leader, !replica.state.maintenance.isEmpty,
+            replica.isInMaintenance(settings.raft.id), !isHandingOver,
             !replica.isShuttingDown, case let now = Clock.now(), maintenanceHandOvers.isOver(now)
         else { return }
         maintenanceHandOvers.start(now)

@@ -102,9 +102,10 @@ final class TransactionService {
 
     /// After anything that may have changed who leads.
     func follow() {
-        let raft = node.replica.raft
         queue?.follow()
-        let new = raft.leader.map { TransactionTracker.Leader(peer: $0, term: raft.term) }
+        // Field by field: this runs after each step, and the core is large to copy.
+        let term = node.replica.raft.hardState.term
+        let new = node.replica.raft.leader.map { TransactionTracker.Leader(peer: $0, term: term) }
         guard new != leader else { return }
         leader = new
         handle(.leader(new))

@@ -117,6 +117,8 @@ public struct Replica: Sendable {
     /// The index of the newest snapshot.
     public var snapshotIndex: LogIndex { lastSnapshot }
     private var lastSnapshot: LogIndex
+    /// As of the core. Kept, since it is asked for after each step.
+    public private(set) var nextWake: Instant
     private var actions: [Action] = []
 
     /// - Parameters:
@@ -126,6 +128,7 @@ public struct Replica: Sendable {
     public init(raft: RaftCore, state: GroupState, blocks: BlockIndex, lastSnapshot: LogIndex, options: Options) {
         invariant(state.index == raft.commitIndex, "state at \(state.index), core at \(raft.commitIndex)")
         self.raft = raft
+        nextWake = raft.nextWake
         self.state = state
         self.blocks = blocks
         self.lastSnapshot = lastSnapshot
@@ -161,9 +164,6 @@ public struct Replica: Sendable {
         }
         return state.term == raft.term && proposed != nil ? nil : .termNotApplied
     }
-
-    /// As of the core.
-    public var nextWake: Instant { raft.nextWake }
 
     public func canProduce(at now: Instant) -> Bool { obstacle(at: now) == nil }
 
@@ -566,6 +566,7 @@ public struct Replica: Sendable {
 
     private mutating func takeActions() -> [Action] {
         defer { actions.removeAll(keepingCapacity: true) }
+        nextWake = raft.nextWake
         return actions
     }
 }

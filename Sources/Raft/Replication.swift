@@ -6,9 +6,15 @@ extension RaftCore {
     /// The sending time of the latest round that a quorum, this leader included, has acknowledged.
     func quorumRound() -> Instant? {
         let needed = settings.quorum - 1
-        let rounds = progress.values.compactMap(\.acknowledgedRound).sorted(by: >)
         guard needed > 0 else { return lastStep }
-        return rounds.count >= needed ? rounds[needed - 1] : nil
+        // There are few, and this is asked for often: no array.
+        var latest: Instant?
+        for follower in progress.values {
+            guard let round = follower.acknowledgedRound, latest.map({ $0 < round }) ?? true else { continue }
+            let have = progress.values.count { $0.acknowledgedRound.map { $0 >= round } ?? false }
+            if have >= needed { latest = round }
+        }
+        return latest
     }
 
     /// When a leader without answers from a quorum steps down (thesis 6.2).
@@ -29,8 +35,20 @@ extension RaftCore {
     }
 
     mutating func sendHeartbeats(at now: Instant) {
-        heartbeatDue = now + settings.heartbeatInterval
+        heartbeatDue = now + (isQuiet(at: now) ? settings.quietHeartbeatInterval : settings.heartbeatInterval)
         for peer in settings.others { replicate(to: peer, at: now, heartbeat: true) }
+    }
+
+    /// Nothing was proposed for a while, and every follower that can be reached has everything and answered a moment ago.
+    private func isQuiet(at now: Instant) -> Bool {
+        guard transfer == nil, now - (proposedAt ?? leadingSince) >= settings.limits.quietAfter else { return false }
+        return progress.values.allSatisfy { follower in
+            guard follower.isLinked else { return true }
+            // The last round's answer. A timer may be late by as much as a heartbeat.
+            let longest = settings.quietHeartbeatInterval + settings.heartbeatInterval
+            let hasAnswered = follower.lastContact.map { now - $0 <= longest } ?? false
+            return follower.state == .replicating && follower.match == lastIndex && hasAnswered
+        }
     }
 
     /// Sends a follower what it lacks, as far as its window allows; with `heartbeat`, one message at least.

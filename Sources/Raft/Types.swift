@@ -123,7 +123,7 @@ public struct Settings: Sendable {
     public var leaseLength: Duration
     /// Bound on the relative rate of any two peers' clocks (0.01: one percent).
     public var maxClockDrift: Double
-    /// How often an idle leader writes to its followers.
+    /// How often an idle leader writes to its followers; see `quietHeartbeatInterval` as well.
     public var heartbeatInterval: Duration
     /// An election timer runs for a random time within these bounds.
     public var electionTimeout: Range<Duration>
@@ -150,6 +150,11 @@ public struct Settings: Sendable {
 
     /// What a leader asks its followers to promise: its lease, as long as the slowest permitted clock may make it.
     public var promise: Duration { leaseLength.stretched(byDrift: maxClockDrift) }
+    /// How often a leader writes to its followers that has had nothing to do for a while: half as often, unless the shortest
+    /// election timeout or the lease would then have room for fewer than three rounds.
+    var quietHeartbeatInterval: Duration {
+        max(heartbeatInterval, min(heartbeatInterval * 2, min(electionTimeout.lowerBound, leaseLength) / 3))
+    }
     /// All members but this one.
     public var others: [PeerID] { peers.filter { $0 != id } }
 }
@@ -171,6 +176,8 @@ public struct Limits: Sendable {
     /// While proposals follow each other closer than twice this, followers learn of a commit with the next entries, or when it is
     /// this old. Else, and with 0, at once, by a message of its own.
     public var commitNoticeDelay = Duration.milliseconds(1)
+    /// After so long without a proposal a leader whose followers have everything writes to them half as often.
+    public var quietAfter = Duration.seconds(2)
     /// Payload bytes of committed entries kept in memory for followers that are a little behind.
     public var cachedBytes = 4 << 20
 

@@ -14,6 +14,9 @@ struct TooLate: Error {
     var what: String
 }
 
+/// What a handler fails with where its owner has an answer to that.
+struct KnownFailure: Error {}
+
 /// A server of ours on a free port of loopback.
 struct TestServer {
     let loop: any EventLoop
@@ -34,7 +37,8 @@ struct TestServer {
             let server = HTTPServer(
                 eventLoop: loop, limits: limits,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-                errorDocument: document, handler: { handler.handle($0) })
+                errorDocument: document, failureDocument: { $0 is KnownFailure ? .text(.conflict, "known") : nil },
+                handler: { handler.handle($0) })
             return NIOLoopBound(server, eventLoop: loop)
         }.get()
         let port = try await loop.flatSubmit {
@@ -75,6 +79,7 @@ struct TestServer {
     }
     router.on([.POST], "/only-post") { _ in loop.makeSucceededFuture(.text(.ok, "posted")) }
     router.on([.GET], "/fails") { _ in loop.makeFailedFuture(TooLate(what: "secret")) }
+    router.on([.GET], "/fails/as-known") { _ in loop.makeFailedFuture(KnownFailure()) }
     router.on([.GET], "/query") { request in
         loop.makeSucceededFuture(
             .text(.ok, request.query.items.map { "\($0.name)=\($0.value)" }.joined(separator: ";")))

@@ -272,6 +272,8 @@ import Testing
             #expect(wrong.status == .methodNotAllowed && wrong.headers.first(name: "allow") == "GET, HEAD, POST")
             let head = try await client.send(HTTPCall(.HEAD, server.url("/only-post"), timeout: patience))
             #expect(head.status == .methodNotAllowed && head.headers.first(name: "allow") == "POST")
+            let known = try await client.send(HTTPCall(.GET, server.url("/fails/as-known"), timeout: patience))
+            #expect(known.status == .conflict && String(buffer: known.body) == "known")
             let failed = try await client.send(HTTPCall(.GET, server.url("/fails"), timeout: patience))
             #expect(failed.status == .internalServerError && failed.text == #"{"name":"internal_error"}"#)
         }
@@ -448,6 +450,36 @@ import Testing
             try await next.send("GET /nowhere HTTP/1.1\r\n\r\n")
             _ = try await next.received(containing: "404")
             await next.close()
+        }
+    }
+
+    @Test func aRequestThatWasAnsweredIsOverWhateverItsConnectionDoesNow() async throws {
+        let requests = NIOLockedValueBox<[Request]>([])
+        let waiting = HeldAnswer()
+        try await TestServer.run { router, loop in
+            waiting.serve("/wait", &router, loop) { request in requests.withLockedValue { $0.append(request) } }
+        } _: { server in
+            let client = try await server.connect()
+            for round in 1...2 {
+                try await client.send("GET /wait HTTP/1.1\r\n\r\n")
+                try await eventually { requests.withLockedValue { $0.count } == round }
+                guard round == 1 else { break }
+                waiting.answer("answer 1")
+                _ = try await client.received(containing: "answer 1")
+            }
+            // Asked for late, by both.
+            let are = try await server.loop.submit {
+                requests.withLockedValue { $0 }.map { request in
+                    let isOver = NIOLockedValueBox(false)
+                    request.over?.whenComplete { _ in isOver.withLockedValue { $0 = true } }
+                    return isOver
+                }
+            }.get()
+            #expect(are.map { $0.withLockedValue { $0 } } == [true, false])
+            waiting.answer("answer 2")
+            _ = try await client.received(containing: "answer 2")
+            try await eventually { are.allSatisfy { $0.withLockedValue { $0 } } }
+            await client.close()
         }
     }
 

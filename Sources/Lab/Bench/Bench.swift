@@ -199,7 +199,7 @@ public final class Bench {
 
     // MARK: - Measurements
 
-    private static var idleTime: Duration { .seconds(10) }
+    private static var idleTime: Duration { .seconds(20) }
 
     private func idle(_ group: some BenchGroup) throws -> BenchDocument.Process {
         tell("\(group.name): idle for \(Self.idleTime.components.seconds) s")
