@@ -162,6 +162,7 @@ extension RaftCore {
         leaseAnnounced = false
         uncommittedBytes = 0
         (proposedAt, proposalsAreClose, commitNoticeDue) = (nil, false, nil)
+        waitsSince = now
         progress = [:]
         for peer in settings.others {
             progress[peer] = Progress(next: lastIndex + 1, isLinked: links[peer] != nil)

@@ -45,6 +45,9 @@ public struct Progress: Sendable {
         inFlight.count < limits.appendsInFlight && bytesInFlight < limits.bytesInFlight
     }
 
+    /// It was told of a commit of an entry that is younger than its link, so it has a vote in later terms (`gainVoteIfCaughtUp`).
+    var willCount: Bool { commitSent > linkedAt && match > linkedAt }
+
     /// It can be told that the leader has committed so far, and was not.
     func lacksCommit(_ index: LogIndex) -> Bool { state == .replicating && commitSent < index }
 

@@ -57,6 +57,8 @@ public struct RaftCore: Sendable {
     /// When it took a proposal last, and whether that came soon after another one.
     var proposedAt: Instant?
     var proposalsAreClose = false
+    /// Since when there is something to commit and nothing was; nil while there is nothing.
+    var waitsSince: Instant?
     /// When followers are told of a commit at the latest; nil while all that are abreast know.
     var commitNoticeDue: Instant?
 
@@ -216,6 +218,8 @@ public struct RaftCore: Sendable {
         if role == .leader {
             if now >= quorumDeadline {
                 loseLeadership(.quorumLost, at: now)
+            } else if isHeldUp(at: now) {
+                loseLeadership(.heldUp, at: now)
             } else if now >= heartbeatDue {
                 sendHeartbeats(at: now)
             } else if let commitNoticeDue, now >= commitNoticeDue {

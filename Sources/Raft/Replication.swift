@@ -31,6 +31,7 @@ extension RaftCore {
         }
         proposalsAreClose = proposedAt.map { now - $0 < settings.limits.commitNoticeDelay * 2 } ?? false
         proposedAt = now
+        waitsSince = waitsSince ?? now
         for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
     }
 
@@ -190,14 +191,18 @@ extension RaftCore {
         replicate(to: peer, at: now, heartbeat: false)
     }
 
+    /// The highest entry that is durable on a quorum of this peer and such followers; nil without so many.
+    private func durableIndex(among counts: (Progress) -> Bool) -> LogIndex? {
+        var matches = [persistedIndex]
+        for follower in progress.values where counts(follower) { matches.append(follower.match) }
+        guard matches.count >= settings.quorum else { return nil }
+        matches.sort(by: >)
+        return matches[settings.quorum - 1]
+    }
+
     /// Commits what is durable on a quorum, once that includes an entry of this term (thesis 3.6.2).
     mutating func commitWhatAQuorumHas(at now: Instant) {
-        guard role == .leader else { return }
-        var matches = [persistedIndex]
-        for follower in progress.values where follower.counts { matches.append(follower.match) }
-        guard matches.count >= settings.quorum else { return }
-        matches.sort(by: >)
-        let index = matches[settings.quorum - 1]
+        guard role == .leader, let index = durableIndex(among: { $0.counts }) else { return }
         guard index > commitIndex, log.term(at: index) == term else { return }
         commit(through: index)
         if proposalsAreClose {
@@ -205,6 +210,16 @@ extension RaftCore {
             commitNoticeDue = commitNoticeDue ?? now + settings.limits.commitNoticeDelay
         }
         for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
+    }
+
+    /// Nothing was committed for an election timeout, though a quorum has it: not all of that quorum count in this term. In the next
+    /// one they do, so whoever leads that goes on without the disk that all wait for.
+    func isHeldUp(at now: Instant) -> Bool {
+        guard transfer == nil, let waitsSince, now - waitsSince >= settings.electionTimeout.upperBound else {
+            return false
+        }
+        let index = durableIndex { $0.isLinked && ($0.counts || $0.willCount) }
+        return index.map { $0 > commitIndex && log.term(at: $0) == term } ?? false
     }
 
     /// Tells followers of the commit index that do not know it yet.
@@ -224,7 +239,10 @@ extension RaftCore {
         let entries = log.entries(from: commitIndex + 1, through: index)
         invariant(entries.count == Int(index - commitIndex), "entries above \(commitIndex) are not in memory")
         commitIndex = index
-        if role == .leader { uncommittedBytes = max(0, uncommittedBytes - entries.reduce(0) { $0 + $1.payload.count }) }
+        if role == .leader {
+            uncommittedBytes = max(0, uncommittedBytes - entries.reduce(0) { $0 + $1.payload.count })
+            waitsSince = index < lastIndex ? lastStep : nil
+        }
         effects.append(.commit(entries))
     }
 
