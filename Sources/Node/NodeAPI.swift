@@ -77,16 +77,17 @@ struct NodeAPI {
         limits.maxConnections = Self.maxConnections
         return HTTPServer(
             eventLoop: node.eventLoop, limits: limits, logger: logger, errorDocument: Self.refusalDocument,
-            failureDocument: { error in
-                guard case StoreError.full = error else { return nil }
-                return .error(.overloaded, message: "\(error)")
-            },
-            security: security
+            failureDocument: Self.failureDocument, security: security
         ) { request in
             node.counters.requests += 1
             if let refusal = api.refusalOfStrangers(request) { return api.answer(refusal) }
             return router.handle(request)
         }
+    }
+
+    private static func failureDocument(_ error: any Error) -> Response? {
+        guard case StoreError.full = error else { return nil }
+        return .error(.overloaded, message: "\(error)")
     }
 
     private static func refusalDocument(_ refusal: HTTPRefusal) -> Response {
