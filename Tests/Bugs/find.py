@@ -129,7 +129,7 @@ def hunt(soak, bug, seeds):
             scenarios.append(os.path.basename(file)[:-4])
     seed, broken = None, ""
     # What a scenario finds need not be found by chance, too.
-    seeds = min(seeds, 300) if scenarios else seeds
+    seeds = min(seeds, 50) if scenarios else seeds
     code, output = run(soak, bug.number, ["run", "--seeds", str(seeds), "--threads", "1", "--quiet"]
                        + (["--regions"] if is_of_regions else []))
     if code != 0:
