@@ -95,7 +95,8 @@ public final class Desk {
     /// What happened while a line was carried out.
     private var waiting: [String] = []
     private var exitCode: Int32?
-    private let unwritten = NIOLockedValueBox(0)
+    /// Lines on their way to the file, in order.
+    private let unwritten = NIOLockedValueBox<[String]>([])
     private var hasToldTrouble = false
     private var hasLooked = false
 
@@ -151,7 +152,7 @@ public final class Desk {
         // Ended by a signal, in the middle of a line.
         if let exitCode, exitCode > 128 { say("\n") }
         let deadline = ContinuousClock.now + Self.lastWords
-        while unwritten.withLockedValue({ $0 > 0 }), ContinuousClock.now < deadline { usleep(2000) }
+        while unwritten.withLockedValue({ !$0.isEmpty }), ContinuousClock.now < deadline { usleep(2000) }
         session.transcript?.end()
         return exitCode ?? 0
     }
@@ -256,15 +257,26 @@ public final class Desk {
     /// Beside the loop, since a home directory may be slow.
     private func write(_ line: String, to path: String) {
         let (inbox, unwritten) = (inbox, unwritten)
-        guard unwritten.withLockedValue({ $0 < Self.mostUnwritten }) else { return }
-        unwritten.withLockedValue { $0 += 1 }
+        let isOnlyOne = unwritten.withLockedValue { lines in
+            guard lines.count < Self.mostUnwritten else { return false }
+            lines.append(line)
+            return lines.count == 1
+        }
+        // Else the worker that writes the ones before it goes on with it.
+        guard isOnlyOne else { return }
         Worker.start {
-            do throws(LineFile.Failure) {
-                try LineFile.add(line, to: path)
-            } catch {
-                inbox.put(.trouble("\(error)"))
+            var next: String? = line
+            while let line = next {
+                do throws(LineFile.Failure) {
+                    try LineFile.add(line, to: path)
+                } catch {
+                    inbox.put(.trouble("\(error)"))
+                }
+                next = unwritten.withLockedValue { lines in
+                    lines.removeFirst()
+                    return lines.first
+                }
             }
-            unwritten.withLockedValue { $0 -= 1 }
         }
     }
 

@@ -65,7 +65,8 @@ final class EventStreams {
     private static func joined(_ frames: [ByteBuffer]) -> [ByteBuffer] {
         var pieces: [ByteBuffer] = []
         for frame in frames {
-            if let last = pieces.last, last.readableBytes + frame.readableBytes <= pieceBytes {
+            // No second name for the piece: it is written to in its place.
+            if let count = pieces.last?.readableBytes, count + frame.readableBytes <= pieceBytes {
                 pieces[pieces.count - 1].writeImmutableBuffer(frame)
             } else {
                 pieces.append(frame)

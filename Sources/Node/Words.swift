@@ -24,7 +24,7 @@ extension LossReason {
         switch self {
         case .higherTerm(let term): "there is a later term, \(term)"
         case .quorumLost: "no quorum answers"
-        case .heldUp: "its commits wait for a disk that other peers can do without in a later term"
+        case .heldUp: "its commits wait for a peer that the others can do without in a later term"
         case .handOverFailed: "it gave its lease up for another peer, which did not take over"
         case .storageBlocked: "its disk takes no writes"
         case .retired: "it is about to end"

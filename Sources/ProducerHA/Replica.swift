@@ -351,7 +351,7 @@ public struct Replica: Sendable {
     /// The follower that has most of the log, of those that answered a moment ago if there are any: a hung one still has
     /// its link.
     public func bestSuccessor(among peers: Set<PeerID>? = nil, at now: Instant) -> PeerID? {
-        let recent = raft.settings.heartbeatInterval * 3
+        let recent = raft.settings.quietHeartbeatInterval + raft.settings.heartbeatInterval * 2
         let linked = raft.progress.filter {
             $0.value.isLinked && $0.value.counts && !isInMaintenance($0.key) && peers?.contains($0.key) ?? true
         }

@@ -58,8 +58,8 @@ public enum LossReason: Hashable, Sendable {
     case higherTerm(Term)
     /// No quorum answered for the upper bound of the election timeout (thesis 6.2).
     case quorumLost
-    /// Its commits wait, and in another term they would not: enough peers have the entries, and some of them came too late to count
-    /// in this one.
+    /// Its commits wait for a peer, and in a later term they would not: enough others have the entries, and some of them came too late
+    /// to count in this one.
     case heldUp
     /// It gave its lease up for another peer, which then did not take over.
     case handOverFailed

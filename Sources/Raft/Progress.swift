@@ -19,6 +19,8 @@ public struct Progress: Sendable {
     public internal(set) var isLinked: Bool
     /// False for a peer that has no vote in this term.
     public internal(set) var counts = false
+    /// The term from which on it has a vote, as it said last on this link; nil: it has none, or said nothing.
+    var votesFrom: Term?
     /// The sending time of the latest round that a counting answer has acknowledged.
     public internal(set) var acknowledgedRound: Instant?
     /// When the latest answer of any kind came.
@@ -44,9 +46,6 @@ public struct Progress: Sendable {
     func hasRoom(_ limits: Limits) -> Bool {
         inFlight.count < limits.appendsInFlight && bytesInFlight < limits.bytesInFlight
     }
-
-    /// It was told of a commit of an entry that is younger than its link, so it has a vote in later terms (`gainVoteIfCaughtUp`).
-    var willCount: Bool { commitSent > linkedAt && match > linkedAt }
 
     /// It can be told that the leader has committed so far, and was not.
     func lacksCommit(_ index: LogIndex) -> Bool { state == .replicating && commitSent < index }
@@ -90,6 +89,7 @@ public struct Progress: Sendable {
         linkedAt = next - 1
         match = 0
         counts = false
+        votesFrom = nil
         isLoading = false
         probe(from: next)
     }

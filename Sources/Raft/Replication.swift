@@ -160,6 +160,7 @@ extension RaftCore {
         follower.lastContact = now
         follower.roundTrip = now - response.sentAt
         follower.counts = response.counts
+        follower.votesFrom = response.durable == .none ? nil : response.durable.votesFrom
         if response.counts {
             follower.acknowledgedRound = max(follower.acknowledgedRound ?? response.sentAt, response.sentAt)
         }
@@ -212,13 +213,16 @@ extension RaftCore {
         for peer in settings.others { replicate(to: peer, at: now, heartbeat: false) }
     }
 
-    /// Nothing was committed for an election timeout, though a quorum has it: not all of that quorum count in this term. In the next
-    /// one they do, so whoever leads that goes on without the disk that all wait for.
+    /// Nothing was committed for about as long as giving up costs, though a quorum has it: not all of that quorum count in this
+    /// term. In the next one they do, so whoever leads that goes on without the peer that all wait for.
     func isHeldUp(at now: Instant) -> Bool {
-        guard transfer == nil, let waitsSince, now - waitsSince >= settings.electionTimeout.upperBound else {
-            return false
+        let patience = max(settings.electionTimeout.upperBound, settings.promise)
+        guard transfer == nil, let waitsSince, now - waitsSince >= patience else { return false }
+        let index = durableIndex { follower in
+            let hasAnswered = follower.lastContact.map { now - $0 <= settings.electionTimeout.lowerBound } ?? false
+            let willCount = follower.votesFrom.map { $0 <= term + 1 } ?? false
+            return follower.isLinked && hasAnswered && (follower.counts || willCount)
         }
-        let index = durableIndex { $0.isLinked && ($0.counts || $0.willCount) }
         return index.map { $0 > commitIndex && log.term(at: $0) == term } ?? false
     }
 

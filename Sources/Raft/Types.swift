@@ -150,9 +150,9 @@ public struct Settings: Sendable {
 
     /// What a leader asks its followers to promise: its lease, as long as the slowest permitted clock may make it.
     public var promise: Duration { leaseLength.stretched(byDrift: maxClockDrift) }
-    /// How often a leader writes to its followers that has had nothing to do for a while: half as often, unless the shortest
-    /// election timeout or the lease would then have room for fewer than three rounds.
-    var quietHeartbeatInterval: Duration {
+    /// How often a leader writes to its followers that has had nothing to do for a while: half as often, unless the lease or this
+    /// peer's own shortest election timeout would then have room for fewer than three rounds.
+    public var quietHeartbeatInterval: Duration {
         max(heartbeatInterval, min(heartbeatInterval * 2, min(electionTimeout.lowerBound, leaseLength) / 3))
     }
     /// All members but this one.

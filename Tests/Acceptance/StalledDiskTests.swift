@@ -79,12 +79,23 @@ extension Acceptance {
         @Test(arguments: Victim.allCases)
         func aDiskThatStallsHoldsNobodyElseUp(_ victim: Victim) async throws {
             try await withCluster { cluster in
-                try await cluster.start()
+                let latecomer = try #require(cluster.peers.last)
+                try await cluster.start(cluster.peers.dropLast())
+                try await cluster.leader()
+                try await cluster.start([latecomer])
                 try await cluster.underWatch { _ in
                     try await cluster.underLoad { load in
                         try await load.advances()
-                        // In a new group, where one peer came too late to have a vote, and again when all have one.
-                        for _ in 0..<2 { try await stall(victim, in: cluster, load) }
+                        // One has no vote in this term, and one in later terms.
+                        try await latecomer.says("this peer's vote counts.* from_term=2")
+                        try #require(try await !isReady(latecomer))
+                        try await stall(victim, in: cluster, load)
+                        // Another leader counts all.
+                        try await eventually("every peer's vote counts") {
+                            for peer in cluster.peers where try await !isReady(peer) { return false }
+                            return true
+                        }
+                        try await stall(victim, in: cluster, load)
                     }
                 }
             }

@@ -64,10 +64,14 @@ final class ChildProcess: Sendable {
     var runs: Bool { ended == nil }
 
     /// By SIGSTOP.
-    var isStopped: Bool {
-        guard runs, let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
+    var isStopped: Bool { state == "T" }
+    /// Its first thread waits for something.
+    var sleeps: Bool { state == "S" }
+
+    private var state: Character? {
+        guard runs, let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return nil }
         // The state follows the name, which is in brackets and may hold anything.
-        return stat.split(separator: ")").last?.hasPrefix(" T") ?? false
+        return stat.split(separator: ")").last?.first { $0 != " " }
     }
 
     func send(_ signal: Int32) {

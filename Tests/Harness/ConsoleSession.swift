@@ -114,11 +114,14 @@ final class ConsoleSession: Sendable {
     /// line. What is typed before that is no answer.
     @discardableResult
     func asks(_ text: String) async throws -> String {
-        try await terminal.shows("a question with '\(text)'") { screen in
+        let question = try await terminal.shows("a question with '\(text)'") { screen in
             let (line, column) = screen.current
             let isQuestion = screen.bracketsPastes && ConsolePrompt(line.text) == nil && line.text.contains(text)
             return isQuestion && column == line.text.count + 1 ? line.text : nil
         }
+        // What comes before the program reads again is dropped, too.
+        try await eventually("the program waits for the answer") { terminal.process.sleeps }
+        return question
     }
 
     /// The lines below the one in which `command` was typed, once a prompt has come again; nil before.

@@ -116,14 +116,14 @@ extension World {
     }
 
     func wake(_ host: Int, _ token: Int) {
-        guard hosts[host].wakeToken == token, !hosts[host].isStopped, let wake = hosts[host].replica?.raft.nextWake
+        guard hosts[host].wakeToken == token, !hosts[host].isStopped, let wake = hosts[host].replica?.nextWake
         else { return }
         hosts[host].wakeAt = .max
         if wake <= hosts[host].clock.reading(at: time) { step(host, .tick) } else { scheduleWake(host) }
     }
 
     func scheduleWake(_ host: Int) {
-        guard let wake = hosts[host].replica?.raft.nextWake else { return }
+        guard let wake = hosts[host].replica?.nextWake else { return }
         let due = max(time, hosts[host].clock.time(of: wake))
         guard due < hosts[host].wakeAt else { return }
         let late: Int64 = random.chance(1, in: 100) ? random.milliseconds(0...60) : Int64(random.next() % 300_000)
