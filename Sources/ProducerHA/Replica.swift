@@ -355,7 +355,7 @@ public struct Replica: Sendable {
         let linked = raft.progress.filter {
             $0.value.isLinked && $0.value.counts && !isInMaintenance($0.key) && peers?.contains($0.key) ?? true
         }
-        let well = linked.filter { $0.value.lastContact.map { now - $0 <= recent } ?? false }
+        let well = linked.filter { $0.value.hasAnswered(within: recent, at: now) }
         return (well.isEmpty ? linked : well)
             .max { ($0.value.match, $1.key) < ($1.value.match, $0.key) }?.key
     }

@@ -43,6 +43,11 @@ public struct Progress: Sendable {
         self.isLinked = isLinked
     }
 
+    /// Its latest answer of any kind is no older than that.
+    public func hasAnswered(within longest: Duration, at now: Instant) -> Bool {
+        lastContact.map { now - $0 <= longest } ?? false
+    }
+
     func hasRoom(_ limits: Limits) -> Bool {
         inFlight.count < limits.appendsInFlight && bytesInFlight < limits.bytesInFlight
     }

@@ -47,7 +47,7 @@ extension RaftCore {
             guard follower.isLinked else { return true }
             // The last round's answer. A timer may be late by as much as a heartbeat.
             let longest = settings.quietHeartbeatInterval + settings.heartbeatInterval
-            let hasAnswered = follower.lastContact.map { now - $0 <= longest } ?? false
+            let hasAnswered = follower.hasAnswered(within: longest, at: now)
             return follower.state == .replicating && follower.match == lastIndex && hasAnswered
         }
     }
@@ -192,19 +192,21 @@ extension RaftCore {
         replicate(to: peer, at: now, heartbeat: false)
     }
 
-    /// The highest entry that is durable on a quorum of this peer and such followers; nil without so many.
-    private func durableIndex(among counts: (Progress) -> Bool) -> LogIndex? {
+    /// Up to where this peer and such followers could commit: what is durable on a quorum of them, once that includes an entry of
+    /// this term (thesis 3.6.2); nil when there is nothing new.
+    private func committableIndex(among counts: (Progress) -> Bool) -> LogIndex? {
         var matches = [persistedIndex]
         for follower in progress.values where counts(follower) { matches.append(follower.match) }
         guard matches.count >= settings.quorum else { return nil }
         matches.sort(by: >)
-        return matches[settings.quorum - 1]
+        let index = matches[settings.quorum - 1]
+        guard index > commitIndex, log.term(at: index) == term else { return nil }
+        return index
     }
 
-    /// Commits what is durable on a quorum, once that includes an entry of this term (thesis 3.6.2).
+    /// Commits what is durable on a quorum.
     mutating func commitWhatAQuorumHas(at now: Instant) {
-        guard role == .leader, let index = durableIndex(among: { $0.counts }) else { return }
-        guard index > commitIndex, log.term(at: index) == term else { return }
+        guard role == .leader, let index = committableIndex(among: { $0.counts }) else { return }
         commit(through: index)
         if proposalsAreClose {
             // The next proposal is about to come. A message of its own would cost each follower and this leader as much again.
@@ -218,12 +220,12 @@ extension RaftCore {
     func isHeldUp(at now: Instant) -> Bool {
         let patience = max(settings.electionTimeout.upperBound, settings.promise)
         guard transfer == nil, let waitsSince, now - waitsSince >= patience else { return false }
-        let index = durableIndex { follower in
-            let hasAnswered = follower.lastContact.map { now - $0 <= settings.electionTimeout.lowerBound } ?? false
+        let index = committableIndex { follower in
+            let hasAnswered = follower.hasAnswered(within: settings.electionTimeout.lowerBound, at: now)
             let willCount = follower.votesFrom.map { $0 <= term + 1 } ?? false
             return follower.isLinked && hasAnswered && (follower.counts || willCount)
         }
-        return index.map { $0 > commitIndex && log.term(at: $0) == term } ?? false
+        return index != nil
     }
 
     /// Tells followers of the commit index that do not know it yet.
