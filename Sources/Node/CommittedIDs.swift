@@ -28,10 +28,18 @@ struct CommittedIDs {
     /// Notes what an applied entry says of the blocks before it, as `BlockIndex` does. To be called before its block is inserted.
     mutating func follow(_ turn: ChainTurn) {
         lostFrom = turn.lostFrom ?? lostFrom
+        if let base = turn.base, let block = try? BlockHeader(parsingPrefixOf: base) { goOn(from: block) }
         guard turn.settlesWhatWasLost, let first = lostFrom else { return }
         lostFrom = nil
         ids = ids.filter { $0.key < first }
         lowest = ids.keys.min() ?? .max
+    }
+
+    /// A block at most one above the highest that is known: branches part nobody knows where, unless it follows one of these.
+    private mutating func goOn(from block: BlockHeader) {
+        guard let highest = ids.keys.max(), block.previous.blockNumber <= highest else { return }
+        let stands = ids[block.number] == block.id || ids[block.previous.blockNumber] == block.previous
+        if stands { ids = ids.filter { $0.key < block.number } } else { removeAll() }
     }
 
     mutating func removeAll() {

@@ -15,9 +15,12 @@ public struct BlockIndex: Sendable {
 
     public init() {}
 
-    /// Notes an entry that was applied, and accepted, and left this head.
-    public mutating func applied(_ entry: Entry, leaving head: Head?) {
-        if let turn = entry.turn { follow(turn) }
+    /// Notes an entry that was applied, and accepted.
+    /// - Parameters:
+    ///   - earlier: the head before it.
+    ///   - head: the one that it left.
+    public mutating func applied(_ entry: Entry, onto earlier: BlockRef?, leaving head: Head?) {
+        if let turn = entry.turn { follow(turn, onto: earlier) }
         if let head, head.index == entry.index { append(number: head.block.number, index: entry.index) }
     }
 
@@ -38,10 +41,12 @@ public struct BlockIndex: Sendable {
         }
     }
 
-    /// Notes what an applied entry says of the blocks before it. What another region went on without can be told until this one goes on from the
-    /// other one's blocks; from then on it is no part of the chain. To be called before `append`.
-    public mutating func follow(_ turn: ChainTurn) {
+    /// Notes what an applied entry says of the blocks before it. What another region went on without can be told until this
+    /// one goes on from the other one's blocks; from then on it is no part of the chain. To be called before `append`.
+    /// - Parameter head: the head before it.
+    public mutating func follow(_ turn: ChainTurn, onto head: BlockRef?) {
         leftBehind = turn.lostFrom ?? leftBehind
+        if turn.leavesTheBranch(of: head) { runs = [] }
         guard turn.settlesWhatWasLost, let first = leftBehind else { return }
         leftBehind = nil
         remove(from: first)

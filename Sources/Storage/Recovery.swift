@@ -1,3 +1,4 @@
+import Antelope
 import ProducerHA
 import Raft
 
@@ -24,8 +25,10 @@ public struct Recovery: Sendable {
         } _: { (entry) throws(StoreError) in
             if entry.index > own {
                 tail.append(entry)
-            } else if state.apply(entry) == .accepted {
-                blocks.applied(entry, leaving: state.head)
+            } else {
+                let earlier = state.head?.block
+                guard state.apply(entry) == .accepted else { return }
+                blocks.applied(entry, onto: earlier, leaving: state.head)
             }
         }
         var hardState = contents.hardState
@@ -49,6 +52,8 @@ public struct Recovery: Sendable {
         var blocks = BlockIndex()
         let refused = Set(state.refused)
         var next = base + 1
+        // The entry with the head; nil: one before the first.
+        var head: LogIndex?
         while next <= state.index {
             // A change of the region may hold a block too, and a record say what became of others: only payloads tell.
             var turning: LogIndex?
@@ -56,19 +61,28 @@ public struct Recovery: Sendable {
                 let entry = outline.entry
                 next = entry.index + 1
                 if refused.contains(entry.index) { return true }
-                if let height = outline.height { blocks.append(number: height, index: entry.index) }
+                if let height = outline.height {
+                    blocks.append(number: height, index: entry.index)
+                    head = entry.index
+                }
                 turning = entry.kind.mayTurn ? entry.index : nil
                 return turning == nil
             }
             guard let turning else { break }
             for entry in try store.entries(from: turning, through: turning) {
                 guard let turn = entry.turn else { continue }
-                blocks.follow(turn)
+                blocks.follow(turn, onto: turn.base == nil ? nil : try block(of: store, at: head))
                 guard let base = turn.base else { continue }
+                head = turning
                 let block = Entry(index: turning, term: entry.term, kind: .block, payload: base)
                 if let height = block.blockHeight { blocks.append(number: height, index: turning) }
             }
         }
         return blocks
+    }
+
+    private static func block(of store: Store, at index: LogIndex?) throws(StoreError) -> BlockRef? {
+        guard let index, let bytes = try store.entries(from: index, through: index).first?.block else { return nil }
+        return (try? BlockHeader(parsingPrefixOf: bytes)).map(BlockRef.init)
     }
 }

@@ -181,6 +181,26 @@ import Testing
         #expect(log.height(try log.own(100)) == .committed(try log.own(100)))
     }
 
+    /// At most one above the head; branches part nobody knows where.
+    @Test func whatAGivenBlockDoesNotStandOnIsForgotten() throws {
+        func isKept(giving base: (Log) throws -> [UInt8]) throws -> [UInt32] {
+            let log = try Log(from: 100, making: 10)
+            let base = try base(log)
+            try log.change(.standby, base: base)
+            let given = try SignedBlock(parsing: base).id
+            #expect(log.height(given) == .committed(given))
+            let below = UInt32(100)..<min(111, given.blockNumber)
+            return try below.filter { log.height(try log.own($0)) != .belowTheLog }
+        }
+        #expect(try isKept { _ in try .other(111) } == [])
+        #expect(try isKept { _ in try .other(110) } == [])
+        #expect(try isKept { _ in try .other(105) } == [])
+        #expect(try isKept { _ in try .other(112) } == Array(100...110))
+        #expect(try isKept { try .block(on: $0.own(110), slot: 400) } == Array(100...110))
+        #expect(try isKept { try .block(on: $0.own(109), slot: 400) } == Array(100...109))
+        #expect(try isKept { try .block(on: $0.own(104), slot: 400) } == Array(100...104))
+    }
+
     /// What is irreversible in a nodeos that cannot take the group's blocks may be what another region went on without.
     @Test func aNodeosOnAnotherBranchHasNothingOfTheChain() throws {
         var status = NodeosStatus(condition: .well)

@@ -49,19 +49,51 @@ import Testing
         blocks.follow(
             RegionChange(
                 expects: 1, epoch: 8, activity: .standby, isPaused: false, superseder: report(fork: nil), lostFrom: 21
-            ).turn)
-        blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true).turn)
+            ).turn, onto: nil)
+        blocks.follow(RegionChange(expects: 8, epoch: 9, activity: .standby, isPaused: true).turn, onto: nil)
         #expect(blocks.index(ofHeight: 22) == 22, "it is asked what was lost")
         let base = try Chain.block(on: nil, slot: 1)
         let number = try Chain.ref(base).number
-        blocks.follow(RegionChange(expects: 9, epoch: 10, activity: activity, isPaused: false, base: base).turn)
+        blocks.follow(
+            RegionChange(expects: 9, epoch: 10, activity: activity, isPaused: false, base: base).turn, onto: nil)
         // At once: what comes later is the chain's.
         blocks.append(number: number, index: LogIndex(number))
         for height in UInt32(21)..<number { #expect(blocks.index(ofHeight: height) == nil, "height \(height)") }
         #expect(blocks.index(ofHeight: number) == LogIndex(number) && blocks.index(ofHeight: 20) == 20)
         // Nothing is lost when it is activated the next time.
-        blocks.follow(RegionChange(expects: 10, epoch: 11, activity: .active, isPaused: false, renews: true).turn)
+        blocks.follow(
+            RegionChange(expects: 10, epoch: 11, activity: .active, isPaused: false, renews: true).turn, onto: nil)
         #expect(blocks.index(ofHeight: number) == LogIndex(number))
+    }
+
+    /// A region is given a block at or below its head, by an operator's own hand, which may be of any branch.
+    @Test func whatAGivenBlockDoesNotStandOnIsForgotten() throws {
+        var chain = [try Chain.block(on: nil, slot: 1)]
+        for slot in UInt32(2)...6 { chain.append(try Chain.block(on: Chain.ref(chain[Int(slot) - 2]), slot: slot)) }
+        let own = try chain.map { try Chain.ref($0) }
+        func isKept(_ base: [UInt8]) throws -> [UInt32] {
+            var blocks = BlockIndex()
+            for (place, block) in own.enumerated() { blocks.append(number: block.number, index: LogIndex(place + 1)) }
+            let turn = RegionChange(expects: 1, epoch: 2, activity: .standby, isPaused: false, base: base).turn
+            blocks.follow(turn, onto: own.last)
+            blocks.append(number: try Chain.ref(base).number, index: 100)
+            return own.map(\.number).filter { blocks.index(ofHeight: $0) ?? 100 < 100 }
+        }
+        let numbers = own.map(\.number)
+        // The head again, and one in its place.
+        #expect(try isKept(chain[5]) == numbers.dropLast())
+        #expect(try isKept(Chain.block(on: own[4], slot: 90)) == numbers.dropLast())
+        // Of the head's height, from another branch; one that the region made itself, and so one of its height.
+        let stranger = try Chain.ref(Chain.block(on: own[3], slot: 91))
+        #expect(try isKept(Chain.block(on: stranger, slot: 92)) == [])
+        #expect(try isKept(chain[3]) == [])
+        #expect(try isKept(Chain.block(on: own[2], slot: 93)) == [])
+        // Above it: on the head or not; further up, those in between are not known, and the region's own are the chain's.
+        #expect(try isKept(Chain.block(on: own[5], slot: 94)) == numbers)
+        let inItsPlace = try Chain.ref(Chain.block(on: stranger, slot: 95))
+        #expect(try isKept(Chain.block(on: inItsPlace, slot: 96)) == [])
+        let above = try Chain.ref(Chain.block(on: inItsPlace, slot: 97))
+        #expect(try isKept(Chain.block(on: above, slot: 98)) == numbers)
     }
 
     /// What another region says that it has of others may be far above where it left this one, or as far below.

@@ -186,13 +186,10 @@ extension TwoRegions {
             id: "s\(started + 1)", kind: isForced ? .forced : random.chance(1, in: 4) ? .drill : .planned,
             from: RegionsPlan.names[from], to: RegionsPlan.names[1 - from], fromExpects: fromExpects,
             toExpects: to.epoch)
-        // As `prodha failover --force` does: a block above what the other region has. What was heard may be old.
-        let last = (isForced ? heard(from, by: 1 - from)?.head : nil).flatMap {
-            $0.blockNumber > to.head?.number ?? 0 ? $0 : nil
-        }
+        let base = isForced ? heard(from, by: 1 - from)?.head : nil
         start(
             papers, .forward, lives: lives,
-            base: random.chance(1, in: 2) ? last.map { Failover.Block(number: $0.blockNumber, id: $0.hex) } : nil)
+            base: random.chance(1, in: 2) ? base.map { Failover.Block(number: $0.blockNumber, id: $0.hex) } : nil)
     }
 
     private func heard(_ region: Int, by other: Int) -> RegionReport? {

@@ -57,6 +57,9 @@ final class RegionCheckers {
     private var isOvertaken = [false, false]
     /// Below this height either region may have blocks that an operator took back by hand.
     private var takenBack: UInt32 = 0
+    /// Below this height a region may have blocks of another branch than its head's, which it was given from far above: when
+    /// an operator took blocks back by hand, it cannot tell.
+    private var doubtful: [UInt32] = [0, 0]
 
     init(_ plan: RegionsPlan) {
         isPlanned = plan.kind == .planned
@@ -220,9 +223,11 @@ final class RegionCheckers {
     private func goesOn(_ region: Int, from base: BlockHeader, byHand: Bool) {
         defer { heads[region] = base.id }
         previous[base.id] = base.previous
-        guard !isPlanned, byHand, let head = heads[region] else { return }
-        if isBelow(head, base.id) { return }
-        takenBack = max(takenBack, base.number, 1 + (heads.compactMap { $0?.blockNumber }.max() ?? 0))
+        guard !isPlanned, let head = heads[region], !isBelow(head, base.id) else { return }
+        if byHand { takenBack = max(takenBack, base.number, 1 + (heads.compactMap { $0?.blockNumber }.max() ?? 0)) }
+        if base.number > head.blockNumber + 1 {
+            doubtful[region] = max(doubtful[region], min(takenBack, head.blockNumber + 1))
+        }
     }
 
     /// The one is the other, or a block on the way from there to the chain's beginning.
@@ -269,7 +274,7 @@ final class RegionCheckers {
         lastIndex[region] = (host, replica.raft.term, replica.state.region.epoch)
         count("indexes")
         var next = replica.state.head?.block.id
-        while let block = next, block.blockNumber >= takenBack {
+        while let block = next, block.blockNumber >= doubtful[region] {
             if let index = replica.blocks.index(ofHeight: block.blockNumber), let held = world.checkers.block(of: index)
             {
                 check(

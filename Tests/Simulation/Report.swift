@@ -90,10 +90,16 @@ extension Report {
         ("recoveries", \.recoveries, 1),
     ]
 
+    /// Of what comes by chance: three standard deviations below the average that must be, so that few runs may have less.
+    static func fewest(_ perRun: Double, in runs: Int) -> Int {
+        let expected = perRun * Double(runs)
+        return max(1, Int(expected - 3 * expected.squareRoot()))
+    }
+
     /// What happened less often than it must; empty when all is well.
     public func shortfalls() -> [String] {
         let events = Self.minima.compactMap { name, count, perRun in
-            let needed = Int(perRun * Double(runs))
+            let needed = Self.fewest(perRun, in: runs)
             return self[keyPath: count] < needed ? "\(self[keyPath: count]) \(name), \(needed) are needed" : nil
         }
         return events + Plan.shapes.filter { shapes[$0] == nil }.map { "no group of \($0)" }

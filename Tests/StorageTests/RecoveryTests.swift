@@ -21,13 +21,14 @@ import Testing
             let (kind, payload): (EntryKind, [UInt8]) =
                 // A region that has stopped makes no block.
                 switch state.region.activity == .active || state.region.epoch == 0
-                    ? Int.random(in: 0..<12, using: &random) : .random(in: 2...6, using: &random)
+                    ? Int.random(in: 0..<13, using: &random) : .random(in: 2...7, using: &random)
                 {
                 case 0: (.noop, [])
                 case 1: (.block, try block(startingAt: .random(in: 1...200, using: &random)))
                 case 2: (.region, try change(base: block(startingAt: .random(in: 50...150, using: &random)), &random))
                 case 3: (.region, try change(base: state.head?.bytes, &random))
                 case 4: (.region, try change(base: nil, &random))
+                case 7: (.region, try change(base: sibling(), &random))
                 case 5 where state.region.activity != .active, 6 where state.region.activity != .active:
                     (.operation, try leftBehind(&random).encoded())
                 case 5: (.block, random.bytes(0...40))
@@ -35,12 +36,21 @@ import Testing
                 }
             let entry = Entry(index: state.index + 1, term: 1 + state.index / 20, kind: kind, payload: payload)
             log.append(entry)
-            if state.apply(entry) == .accepted { blocks.applied(entry, leaving: state.head) }
+            let earlier = state.head?.block
+            if state.apply(entry) == .accepted { blocks.applied(entry, onto: earlier, leaving: state.head) }
         }
 
         private func block(startingAt number: UInt32) throws -> [UInt8] {
             try BlockBuilder(startingAt: number, timestamp: BlockTimestamp(slot: slot), producer: Name(rawValue: 1))
                 .build()
+        }
+
+        /// In the head's place.
+        private func sibling() throws -> [UInt8] {
+            guard let head = state.head?.block else { return try block(startingAt: 100) }
+            return try BlockBuilder(
+                previous: head.previous, timestamp: BlockTimestamp(slot: slot), producer: Name(rawValue: 1)
+            ).build()
         }
 
         private func nextBlock() throws -> [UInt8] {
