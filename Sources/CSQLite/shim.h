@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 #include <sqlite3.h>
 
 /// Lets sqlite3_close leave the write-ahead log as it is. (Swift cannot call a function of varying arguments.)

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Configuration: what a peer is told by its file.
 //
 // What this layer is for: it reads the configuration file, JSON or YAML, and answers with either a `Configuration` in

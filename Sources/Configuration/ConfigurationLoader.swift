@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The way in: a file becomes a configuration, or findings.
 
 /// Checks that a certificate, its key and the authority's certificate fit together, and says what is wrong, or nil.

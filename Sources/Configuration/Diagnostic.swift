@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // One finding about a configuration file, and the list that collects them.
 
 /// One thing that is wrong, or doubtful, in a configuration file.

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The document tree that both formats become, and how a file's bytes become one.
 
 /// A place in the file: line and column from 1, the column counted in Unicode scalars.

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Files, through the C library: bounded reads, and what the rules ask about the files that a configuration names.
 
 #if canImport(Glibc)

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The rules of the group: peers, quorum, this peer's id. They are EOSIO-Taurus's unless said otherwise.
 
 /// An entry of `peers` as far as it could be read.

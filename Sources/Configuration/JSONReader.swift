@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // A strict reader of JSON (RFC 8259) that keeps positions and duplicate keys.
 
 /// Reads one document and stops at the first character that JSON does not allow.

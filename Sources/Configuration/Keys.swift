@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Every key of the file, in one place: what is known where, and which keys EOSIO-Taurus lacks.
 
 /// The keys of one kind of object.

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The rules of what this peer opens and keeps on its own machine: the HTTP API, its tokens, the data directory.
 
 /// Where this peer listens, to find two uses of one port.

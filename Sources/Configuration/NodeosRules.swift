@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The rules of the `nodeos` block: the local nodeos, the p2p gate, the signature gate.
 
 enum NodeosRules {

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Typed access to an object of the document. Reports unknown and duplicate keys when it opens the object, and values
 // of the wrong type when they are asked for.
 

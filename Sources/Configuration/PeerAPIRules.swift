@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Where each peer's HTTP API is reached: as written, or on the listening port + 1000.
 
 enum PeerAPIRules {

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // YAML through libyaml, turned into the same tree as JSON. Types follow YAML 1.2's core schema, with JSON's numbers.
 
 import CYAML

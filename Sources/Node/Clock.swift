@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The Node layer: the daemon. One event loop owns the replica and all its state; the peer links and the HTTP API are
 // channels on that loop; one thread owns the store. No locks around consensus state, no hop between executors on a
 // commit's way. It wires the layers below together and adds what a daemon needs: signals, systemd, metrics, shutdown.

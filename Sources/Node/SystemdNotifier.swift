@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 import Glibc
 
 /// Tells systemd how the daemon is, by the protocol of sd_notify(3). Does nothing where no systemd asked for it.

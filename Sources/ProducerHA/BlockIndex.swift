@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 import Raft
 
 /// Which entry holds the block of a height, for all blocks that the log still keeps. Small, since a chain's blocks follow

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The ProducerHA layer: what the log means for block producers. The replicated state (head block, region, settings) and
 // the pure decisions made from it: does this block fit, may this peer produce, is that block from outside to be let in.
 // Applying is pure and total: the same log gives the same state on every peer and in every version. It imports Raft and

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Who leads: pre-votes, votes, and what a win means for the lease (thesis 3.4, 9.6, 4.2.3; the lease rules of Promise).
 
 extension RaftCore {

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 /// Everything that can happen to a core.
 public enum Event: Sendable {
     /// Time has passed. Due at `RaftCore.nextWake`; early or late ones do no harm.

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 /// What must be so, whatever arrives. A state in which it is not so is one that nobody thought of: the process stops with
 /// its facts, before it does anything that others would have to pay for. Unlike `precondition`, this prints them in
 /// release builds too.

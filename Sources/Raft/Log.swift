@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 import DequeModule
 
 /// The log as the core sees it: the terms of all kept entries, and the entries themselves from some index on. What is

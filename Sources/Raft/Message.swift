@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 /// What one peer's core says to another's.
 public enum Message: Hashable, Sendable {
     /// Would you vote for me in this term? Asked before a term is spent (thesis 9.6).

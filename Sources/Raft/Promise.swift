@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 /// A voter's side of the lease: the longest promise it ever acknowledged, and when it last acknowledged anything.
 ///
 /// The promise of one leader never shortens what was promised to another, so the longest one counts, for ever; settings

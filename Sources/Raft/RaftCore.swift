@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 /// One peer's part in the consensus: a value that is told what happened and answers what is to be done.
 ///
 /// Every call of `step` gets the time as this peer's clock showed it after the event happened. Between calls nothing

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Log replication, commits and snapshots (thesis 3.5, 3.6, 5, 10.2), and the rounds that the lease is made of.
 
 extension RaftCore {

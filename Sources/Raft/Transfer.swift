@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 /// A leadership transfer under way (thesis 3.10), as the peer sees it that hands over.
 public struct Transfer: Hashable, Sendable {
     public enum Phase: Hashable, Sendable {

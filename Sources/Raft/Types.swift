@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The Raft layer: the consensus core and nothing else. Pure: no I/O, no clock, no threads, no random source of its
 // own. Time, messages and finished writes come in through `RaftCore.step`, and everything to be done comes out of it as
 // effects, so the daemon and the simulator drive the same code. It imports nothing but collections.

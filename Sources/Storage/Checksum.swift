@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 /// Notices damage on the disk, which SQLite by itself finds in its write-ahead log only. It is no protection from anyone
 /// who means to deceive. Every step maps distinct words to distinct values, so damage to one word is always noticed.
 struct Checksum {

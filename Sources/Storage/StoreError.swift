@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The Storage layer: what a peer keeps on disk. One SQLite database with the log, the hard state, the last snapshot and
 // a few facts of this peer's own; one thread that owns it; one sync for each batch of writes. Why SQLite, why through
 // its C interface, and what was measured: Benchmarks/store/README.md. It imports Raft and ProducerHA, and knows nothing

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The Transport layer: the links between the peers of one group. It carries the consensus core's messages, and small
 // reports, and calls, over one TCP connection per pair of peers: framing, greeting, TLS, reconnecting by itself, and a bound on
 // every queue, size and wait. A message may be lost, never changed, split or put out of order: Raft makes up for the rest.

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The disk: files, what no sync covers of them, and what remains of that.
 
 #include "disk.h"

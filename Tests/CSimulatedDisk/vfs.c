@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // The disk as SQLite sees it: what its unix VFS does, with the same codes.
 
 #include "disk.h"

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // What the tests share: the sample files, and short ways to load them.
 
 import Testing

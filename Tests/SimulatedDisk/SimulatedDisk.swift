@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // A disk in memory for SQLite that loses power, fills up, fails and lies. What it promises and what it forgets is told
 // in Tests/CSimulatedDisk/include/simulated_disk.h.
 

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // Throwaway certificates for the TLS tests, valid for a hundred years. Made with OpenSSL, curve P-256:
 // two authorities, `root` and `other`; bp01 (/C=CH/O=example/CN=bp01) and bp02 (/O=Zürich & Söhne/CN=bp02 with the
 // alternative names bp02.example, 127.0.0.1 and ::1) signed by root; foreign (/CN=bp02) signed by other.

@@ -1,3 +1,5 @@
+// Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
+
 // A disk in memory that loses power, fills up, fails and lies, as a VFS of SQLite. The same seed and the same calls give
 // the same disk.
 //
