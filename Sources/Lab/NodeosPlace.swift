@@ -113,24 +113,12 @@ struct NodeosPlace: Sendable {
 
     /// The file of the nodeos that was asked for by a path, or by a name to be found in PATH.
     static func find(_ name: String, environment: [String: String]) throws -> String {
+        if let file = programFile(name, environment: environment) { return file }
         let how =
             "`make demo-nodeos` in prodha's sources fetches one and uses it; Tests/Nodeos/get-nodeos prints its path"
-        if name.contains("/") {
-            guard isProgram(name) else {
-                throw DemoFailure(description: "\(name) is no program that can be started; \(how)")
-            }
-            return name
-        }
-        let folders = (environment["PATH"] ?? "").split(separator: ":")
-        guard let found = folders.lazy.map({ "\($0)/\(name)" }).first(where: isProgram) else {
-            throw DemoFailure(
-                description: "there is no \(name) in PATH; give its path (--nodeos PATH), or get one: \(how)")
-        }
-        return found
-    }
-
-    private static func isProgram(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
+        throw DemoFailure(
+            description: name.contains("/")
+                ? "\(name) is no program that can be started; \(how)"
+                : "there is no \(name) in PATH; give its path (--nodeos PATH), or get one: \(how)")
     }
 }

@@ -10,13 +10,19 @@ struct CommittedIDs {
 
     private var ids: [UInt32: BlockID] = [:]
     private var lowest: UInt32 = .max
+    private var branch = Branch()
+
     /// Another region went on without the blocks from this height on, as far as is certain; nil: none has.
-    var lostFrom: UInt32?
+    var lostFrom: UInt32? {
+        get { branch.lostFrom }
+        set { branch.lostFrom = newValue }
+    }
 
     subscript(number: UInt32) -> BlockID? { ids[number] }
 
     mutating func insert(_ id: BlockID) {
         let number = id.blockNumber
+        branch.applied(number)
         ids[number] = id
         lowest = min(lowest, number)
         while ids.count > Self.most {
@@ -25,27 +31,14 @@ struct CommittedIDs {
         }
     }
 
-    /// Notes what an applied entry says of the blocks before it, as `BlockIndex` does. To be called before its block is inserted.
+    /// Notes what an applied entry says of the blocks before it. To be called before its block is inserted.
     mutating func follow(_ turn: ChainTurn) {
-        lostFrom = turn.lostFrom ?? lostFrom
-        if let base = turn.base, let block = try? BlockHeader(parsingPrefixOf: base) { goOn(from: block) }
-        guard turn.settlesWhatWasLost, let first = lostFrom else { return }
-        lostFrom = nil
+        guard let first = branch.follow(turn, id: { ids[$0] }) else { return }
         ids = ids.filter { $0.key < first }
         lowest = ids.keys.min() ?? .max
     }
 
-    /// A block at most one above the highest that is known: branches part nobody knows where, unless it follows one of these.
-    private mutating func goOn(from block: BlockHeader) {
-        guard let highest = ids.keys.max(), block.previous.blockNumber <= highest else { return }
-        let stands = ids[block.number] == block.id || ids[block.previous.blockNumber] == block.previous
-        if stands { ids = ids.filter { $0.key < block.number } } else { removeAll() }
-    }
-
-    mutating func removeAll() {
-        ids = [:]
-        lowest = .max
-    }
+    mutating func removeAll() { self = CommittedIDs() }
 
     /// What the log says about the height of a block, from memory.
     /// - Parameter ofAllProducers: the log has every block of the chain.

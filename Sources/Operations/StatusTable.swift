@@ -126,8 +126,8 @@ struct StatusTable {
     func lines(_ peer: PeerView, _ style: Style) -> [String] {
         if let status = peer.status {
             let line = row { $0.text(peer, status) }
-            if peer.isLeader { return [style.bold(line)] }
-            return [(peer.lag ?? 0) > ClusterView.maxLag ? style.yellow(line) : line]
+            let isBehind = (peer.lag ?? 0) > ClusterView.maxLag
+            return [peer.isLeader ? style.bold(line) : isBehind ? style.yellow(line) : line] + trouble(status, style)
         }
         var head = ""
         for (column, width) in columns {
@@ -143,6 +143,14 @@ struct StatusTable {
         let text = wrapped(peer.failureText, width: rest)
         let margin = String(repeating: " ", count: head.count)
         return text.enumerated().map { style.red(String((($0 == 0 ? head : margin) + $1).prefix(width))) }
+    }
+
+    /// What is wrong with its nodeos and what to do, below the row of a peer.
+    private func trouble(_ status: StatusDocument, _ style: Style) -> [String] {
+        guard let problem = status.nodeos?.problem else { return [] }
+        let margin = String(repeating: " ", count: 4)
+        let text = wrapped("nodeos: \(printable(problem))", width: max(10, width - margin.count), indent: 2)
+        return text.map { style.yellow(String((margin + $0).prefix(width))) }
     }
 
     private func row(_ text: (StatusColumn) -> String) -> String {

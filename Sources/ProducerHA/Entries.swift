@@ -224,18 +224,6 @@ public struct ChainTurn: Hashable, Sendable {
     public var settlesWhatWasLost: Bool
     /// A packed signed_block from which the log goes on, which may be any.
     public var base: [UInt8]?
-
-    /// The log goes on from a block that stands neither on the head nor on the block below it: from a branch that left the
-    /// log's chain nobody knows where. Of one further above, what is in between is not known; `lostFrom` says where it left.
-    func leavesTheBranch(of head: BlockRef?) -> Bool {
-        guard let head, let base, let block = try? BlockHeader(parsingPrefixOf: base) else { return false }
-        return switch block.number {
-        case ..<head.number: true
-        case head.number: block.id != head.id && block.previous != head.previous
-        case head.number &+ 1: block.previous != head.id
-        default: false
-        }
-    }
 }
 
 extension EntryKind {
@@ -303,6 +291,9 @@ extension Entry {
         default: nil
         }
     }
+
+    /// The id of that block; nil without one, and where its header is not whole.
+    var blockID: BlockID? { block.flatMap { try? BlockHeader(parsingPrefixOf: $0).id } }
 
     /// The height of the block in a block entry, read from the packed header without checking the rest; nil for entries
     /// of other kinds. The header begins with slot (4 bytes), producer (8) and confirmed (2); then comes the previous

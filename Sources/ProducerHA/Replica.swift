@@ -484,9 +484,8 @@ public struct Replica: Sendable {
     }
 
     private mutating func apply(_ entry: Entry) {
-        let earlier = state.head?.block
         let applied = state.apply(entry)
-        if applied == .accepted { blocks.applied(entry, onto: earlier, leaving: state.head) }
+        if applied == .accepted { blocks.applied(entry, leaving: state.head) }
         let block = entry.kind == .block && applied == .accepted ? state.head?.block : nil
         actions.append(.applied(entry, applied, block))
         if entry.kind == .operation { standAsideIfInMaintenance() }

@@ -1,6 +1,5 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
-import Antelope
 import ProducerHA
 import Raft
 
@@ -27,10 +26,8 @@ public struct Recovery: Sendable {
         } _: { (entry) throws(StoreError) in
             if entry.index > own {
                 tail.append(entry)
-            } else {
-                let earlier = state.head?.block
-                guard state.apply(entry) == .accepted else { return }
-                blocks.applied(entry, onto: earlier, leaving: state.head)
+            } else if state.apply(entry) == .accepted {
+                blocks.applied(entry, leaving: state.head)
             }
         }
         var hardState = contents.hardState
@@ -54,8 +51,6 @@ public struct Recovery: Sendable {
         var blocks = BlockIndex()
         let refused = Set(state.refused)
         var next = base + 1
-        // The entry with the head; nil: one before the first.
-        var head: LogIndex?
         while next <= state.index {
             // A change of the region may hold a block too, and a record say what became of others: only payloads tell.
             var turning: LogIndex?
@@ -63,28 +58,36 @@ public struct Recovery: Sendable {
                 let entry = outline.entry
                 next = entry.index + 1
                 if refused.contains(entry.index) { return true }
-                if let height = outline.height {
-                    blocks.append(number: height, index: entry.index)
-                    head = entry.index
-                }
+                if let height = outline.height { blocks.append(number: height, index: entry.index) }
                 turning = entry.kind.mayTurn ? entry.index : nil
                 return turning == nil
             }
             guard let turning else { break }
             for entry in try store.entries(from: turning, through: turning) {
                 guard let turn = entry.turn else { continue }
-                blocks.follow(turn, onto: turn.base == nil ? nil : try block(of: store, at: head))
+                try blocks.follow(turn) { (index) throws(StoreError) in try header(of: store, at: index) }
                 guard let base = turn.base else { continue }
-                head = turning
                 let block = Entry(index: turning, term: entry.term, kind: .block, payload: base)
                 if let height = block.blockHeight { blocks.append(number: height, index: turning) }
             }
         }
+        for index in blocks.highest(BlockIndex.idsKept) {
+            if let entry = try header(of: store, at: index) { blocks.remember(entry) }
+        }
         return blocks
     }
 
-    private static func block(of store: Store, at index: LogIndex?) throws(StoreError) -> BlockRef? {
-        guard let index, let bytes = try store.entries(from: index, through: index).first?.block else { return nil }
-        return (try? BlockHeader(parsingPrefixOf: bytes)).map(BlockRef.init)
+    /// A block's header is no longer, but for what an extension may hold.
+    private static let headerBytes = 1024
+
+    /// An entry with the header of its block.
+    private static func header(of store: Store, at index: LogIndex) throws(StoreError) -> Entry? {
+        var found: Entry?
+        try store.outlines(from: index, through: index, prefix: headerBytes) { outline in
+            found = outline.entry
+            return false
+        }
+        // A change of the region is read as a whole or not at all.
+        return found?.kind == .region ? try store.entries(from: index, through: index).first : found
     }
 }

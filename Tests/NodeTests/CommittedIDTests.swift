@@ -162,8 +162,9 @@ import Testing
         #expect(try heard(base: 120, inherited: nil) == 120)
     }
 
-    @Test(arguments: [RegionActivity.active, .standby], [true, false])
-    func aBlockThatIsGivenIsTheChains(activity: RegionActivity, hadStopped: Bool) throws {
+    @Test(arguments: [RegionActivity.active, .standby], [(150, true), (111, true), (108, true), (150, false)])
+    func aBlockThatIsGivenIsTheChains(activity: RegionActivity, story: (base: UInt32, hadStopped: Bool)) throws {
+        let (base, hadStopped) = story
         let log = try Log(from: 100, making: 10)
         let fork = try log.own(105)
         try hadStopped ? log.isLeftBehind(fork: fork) : log.isOvertaken(fork: fork)
@@ -171,9 +172,9 @@ import Testing
             let own = try log.own(number)
             #expect(log.height(own) == (number > 105 ? .leftBehind : .belowTheLog), "height \(number)")
         }
-        try log.change(activity, base: .other(150))
-        #expect(log.height(try other(150)) == .committed(try other(150)))
-        for number in UInt32(101)...110 {
+        try log.change(activity, base: .other(base))
+        #expect(log.height(try other(base)) == .committed(try other(base)))
+        for number in UInt32(101)..<min(base, 111) {
             #expect(log.height(try log.own(number)) == .belowTheLog, "height \(number)")
             #expect(log.height(try other(number)) == .belowTheLog, "height \(number)")
         }
@@ -181,7 +182,7 @@ import Testing
         #expect(log.height(try log.own(100)) == .committed(try log.own(100)))
     }
 
-    /// At most one above the head; branches part nobody knows where.
+    /// A block that is given at most one above the head: branches part nobody knows where, unless it follows one of the log's.
     @Test func whatAGivenBlockDoesNotStandOnIsForgotten() throws {
         func isKept(giving base: (Log) throws -> [UInt8]) throws -> [UInt32] {
             let log = try Log(from: 100, making: 10)
@@ -192,13 +193,15 @@ import Testing
             let below = UInt32(100)..<min(111, given.blockNumber)
             return try below.filter { log.height(try log.own($0)) != .belowTheLog }
         }
+        #expect(try isKept { _ in try .other(112) } == Array(100...110))
         #expect(try isKept { _ in try .other(111) } == [])
         #expect(try isKept { _ in try .other(110) } == [])
         #expect(try isKept { _ in try .other(105) } == [])
-        #expect(try isKept { _ in try .other(112) } == Array(100...110))
+        // On the head, in its place, in another's place, and one of its own.
         #expect(try isKept { try .block(on: $0.own(110), slot: 400) } == Array(100...110))
         #expect(try isKept { try .block(on: $0.own(109), slot: 400) } == Array(100...109))
         #expect(try isKept { try .block(on: $0.own(104), slot: 400) } == Array(100...104))
+        #expect(try isKept { try .block(on: $0.own(104), slot: 105) } == Array(100...104))
     }
 
     /// What is irreversible in a nodeos that cannot take the group's blocks may be what another region went on without.

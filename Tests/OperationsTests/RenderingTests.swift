@@ -21,7 +21,7 @@ private func compare(_ text: String, _ name: String, _ location: SourceLocation 
 }
 
 private enum Scene: String, CaseIterable {
-    case well, degraded, twoLeaders, fiveByTwo, halfway, overtaken
+    case well, degraded, twoLeaders, fiveByTwo, halfway, overtaken, nodeos
 
     /// As on a big chain: nine digits of blocks.
     private func big(_ said: inout Said) {
@@ -131,6 +131,26 @@ private enum Scene: String, CaseIterable {
                 ]
             }
             return regions.view
+        case .nodeos:
+            func beside(_ condition: String, _ problem: String?) -> StatusDocument.Nodeos {
+                var nodeos = StatusDocument.Nodeos(
+                    http: "http://127.0.0.1:8888", reachable: condition != "unreachable", condition: condition)
+                nodeos.problem = problem
+                return nodeos
+            }
+            return ClusterView(
+                Inspection(
+                    reports: [
+                        Said.follower(1) { $0.nodeos = beside("unreachable", "connection refused\u{1b}[2J") },
+                        .leader {
+                            $0.can = false
+                            $0.reason = .nodeosSignerFailed
+                            $0.lease = true
+                            $0.nodeos = beside(
+                                "well", "no signature can be made: keosd at 127.0.0.1:8900 has no unlocked wallet")
+                        },
+                        .follower(3) { $0.nodeos = beside("well", nil) },
+                    ].map(\.report)))
         }
     }
 }

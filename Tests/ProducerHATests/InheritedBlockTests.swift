@@ -45,9 +45,8 @@ import Testing
         func isLeft(by report: RegionReport) throws -> Applied {
             let record = Record.leftBehind(by: report, lostFrom: state.region.lostFrom(after: report), at: 1234)
             let entry = Entry(index: state.index + 1, term: 1, kind: .operation, payload: record.encoded())
-            let earlier = state.head?.block
             let applied = state.apply(entry)
-            if applied == .accepted { blocks.applied(entry, onto: earlier, leaving: state.head) }
+            if applied == .accepted { blocks.applied(entry, leaving: state.head) }
             try survivesASnapshot()
             return applied
         }
@@ -66,9 +65,8 @@ import Testing
 
         func add(_ kind: EntryKind, _ payload: [UInt8]) throws {
             let entry = Entry(index: state.index + 1, term: 1, kind: kind, payload: payload)
-            let earlier = state.head?.block
             try #require(state.apply(entry) == .accepted)
-            blocks.applied(entry, onto: earlier, leaving: state.head)
+            blocks.applied(entry, leaving: state.head)
         }
 
         func has(_ number: UInt32) -> Bool { blocks.index(ofHeight: number) != nil }

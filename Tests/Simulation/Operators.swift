@@ -186,6 +186,7 @@ extension TwoRegions {
             id: "s\(started + 1)", kind: isForced ? .forced : random.chance(1, in: 4) ? .drill : .planned,
             from: RegionsPlan.names[from], to: RegionsPlan.names[1 - from], fromExpects: fromExpects,
             toExpects: to.epoch)
+        // By hand it may be any; `prodha failover --force` takes none that is not above the region's own head.
         let base = isForced ? heard(from, by: 1 - from)?.head : nil
         start(
             papers, .forward, lives: lives,

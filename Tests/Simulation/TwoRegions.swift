@@ -340,7 +340,7 @@ public struct RegionsReport: Sendable {
     /// What happened less often than it must; empty when all is well.
     public func shortfalls() -> [String] {
         Self.minima.compactMap { name, perRun in
-            let (count, needed) = (counts[name] ?? 0, Report.fewest(perRun, in: runs))
+            let (count, needed) = (counts[name] ?? 0, Int(perRun * Double(runs)))
             return count < needed ? "\(count) \(name), \(needed) are needed" : nil
         }
     }

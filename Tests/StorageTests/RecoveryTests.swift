@@ -38,8 +38,7 @@ import Testing
                 }
             let entry = Entry(index: state.index + 1, term: 1 + state.index / 20, kind: kind, payload: payload)
             log.append(entry)
-            let earlier = state.head?.block
-            if state.apply(entry) == .accepted { blocks.applied(entry, onto: earlier, leaving: state.head) }
+            if state.apply(entry) == .accepted { blocks.applied(entry, leaving: state.head) }
         }
 
         private func block(startingAt number: UInt32) throws -> [UInt8] {

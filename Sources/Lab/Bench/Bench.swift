@@ -77,8 +77,8 @@ public final class Bench {
         signal(SIGCHLD, SIG_DFL)
         do {
             var options = options
-            options.etcd = try options.etcd.map(find)
-            options.otherProgram = try options.otherProgram.map(find)
+            options.etcd = try options.etcd.map { try find($0, environment) }
+            options.otherProgram = try options.otherProgram.map { try find($0, environment) }
             let place = options.directory ?? TemporaryDirectory.usualPlace(environment)
             guard let directory = TemporaryDirectory.make("bench", in: place) else {
                 throw BenchFailure(
@@ -175,15 +175,13 @@ public final class Bench {
         return path
     }
 
-    private static func find(_ program: String) throws -> String {
-        let places =
-            program.contains("/")
-            ? [program] : ["/usr/bin/\(program)", "/usr/local/bin/\(program)", "/usr/sbin/\(program)"]
-        guard let found = places.first(where: { access($0, X_OK) == 0 }) else {
+    private static func find(_ program: String, _ environment: [String: String]) throws -> String {
+        guard let file = programFile(program, environment: environment) else {
             throw BenchFailure(
-                description: "cannot start \(program): it is not there; name its file, or install Debian's etcd-server")
+                description: "cannot start \(program): it is no program, or not in PATH; name its file, or install "
+                    + "Debian's etcd-server")
         }
-        return found
+        return file
     }
 
     private static var processors: Int { Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
