@@ -46,7 +46,7 @@ class Bug:
         """The line with both ways in it."""
         before, after = self.line.split("<<<", 1)[0], self.line.rsplit(">>>", 1)[1]
         is_statement = (before.strip() == "" or before.rstrip().endswith("{")) and after.strip() in ("", "}")
-        looks_like_value = re.search(r" == | >= | < |^leaseLength", self.right)
+        looks_like_value = re.search(r" == | != | >= | < |^leaseLength", self.right)
         if is_statement and not looks_like_value:
             return f"{before}if plantedBug == {self.number} {{ {self.wrong} }} else {{ {self.right} }}{after}"
         return f"{before}{self.value()}{after}"
@@ -202,8 +202,8 @@ def main():
     parser.add_argument("names", nargs="*", help="only these")
     options = parser.parse_args()
     bugs = read_bugs("units.txt" if options.units else "bugs.txt")
-    plant(bugs)
     wanted = [bug for bug in bugs if not options.names or bug.name in options.names]
+    plant(wanted)
     missed = (test if options.units else simulate)(wanted, options)
     for bug in missed:
         print(f"not found: {bug.name} ({bug.meaning})")

@@ -136,6 +136,20 @@ import Testing
         #expect(try isKept(block(on: seventh, 96), lostFrom: numbers[2]) == numbers.dropLast(4))
     }
 
+    /// Among several producers the log has not every block, and so not every parent.
+    @Test func aBlockOfItsOwnIsKnownWithoutItsParent() throws {
+        let chain = try Self.chain(4)
+        let between = try Chain.ref(Chain.block(on: chain[3].block, slot: 90))
+        let last = try Chain.block(on: between, slot: 91)
+        var blocks = BlockIndex()
+        for (place, block) in (chain.map(\.block) + [try Chain.ref(last)]).enumerated() {
+            blocks.append(number: block.number, index: LogIndex(place + 1))
+            blocks.remember(block.id)
+        }
+        try Self.give(last, lostFrom: nil, to: &blocks, asking: nil)
+        for each in chain { #expect(blocks.index(ofHeight: each.block.number) != nil) }
+    }
+
     @Test func idsOfTheHighestBlocksAreKept() throws {
         let chain = try Self.chain(BlockIndex.idsKept * 2 + 10)
         for (place, isKept) in [(chain.count - BlockIndex.idsKept, true), (5, false)] {
