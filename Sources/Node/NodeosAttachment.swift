@@ -238,10 +238,10 @@ final class NodeosAttachment {
             switch result {
             case .success(let outlines):
                 for outline in outlines {
-                    guard let block = outline.entry.block, let header = try? BlockHeader(parsingPrefixOf: block),
-                        node.replica.blocks.index(ofHeight: header.number) == outline.entry.index
+                    guard let id = outline.entry.blockID,
+                        node.replica.blocks.index(ofHeight: id.blockNumber) == outline.entry.index
                     else { continue }
-                    committedIDs.insert(header.id)
+                    committedIDs.insert(id)
                 }
                 if let end = outlines.last?.entry.index { load(from: end + 1, through: last) }
             case .failure(let error):

@@ -1,6 +1,5 @@
 // Copyright (C) 2026 the prodha authors. GPL-3.0-or-later; see LICENSE.
 
-import Antelope
 import NIOCore
 import ProducerHA
 import Raft
@@ -49,8 +48,7 @@ extension TransactionService {
         switch entry.kind {
         case .block:
             // One that was refused is in the log and not in the chain.
-            guard let header = try? BlockHeader(parsingPrefixOf: entry.payload),
-                node.replica.blocks.index(ofHeight: header.number) == entry.index
+            guard let id = entry.blockID, node.replica.blocks.index(ofHeight: id.blockNumber) == entry.index
             else { return true }
             return prepend(entry.payload)
         default:

@@ -293,7 +293,7 @@ extension Entry {
     }
 
     /// The id of that block; nil without one, and where its header is not whole.
-    var blockID: BlockID? { block.flatMap { try? BlockHeader(parsingPrefixOf: $0).id } }
+    public var blockID: BlockID? { block.flatMap { try? BlockHeader(parsingPrefixOf: $0).id } }
 
     /// The height of the block in a block entry, read from the packed header without checking the rest; nil for entries
     /// of other kinds. The header begins with slot (4 bytes), producer (8) and confirmed (2); then comes the previous

@@ -66,9 +66,7 @@ public struct Recovery: Sendable {
             for entry in try store.entries(from: turning, through: turning) {
                 guard let turn = entry.turn else { continue }
                 try blocks.follow(turn) { (index) throws(StoreError) in try header(of: store, at: index) }
-                guard let base = turn.base else { continue }
-                let block = Entry(index: turning, term: entry.term, kind: .block, payload: base)
-                if let height = block.blockHeight { blocks.append(number: height, index: turning) }
+                if let id = entry.blockID { blocks.append(number: id.blockNumber, index: turning) }
             }
         }
         for index in blocks.highest(BlockIndex.idsKept) {

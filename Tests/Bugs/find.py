@@ -3,8 +3,8 @@
 """Plants the deliberate bugs of a list and checks that each is found: those of bugs.txt by the scenarios or the simulator,
 those of units.txt by the unit tests of their layer.
 
-All bugs go into one copy of the sources, which is built once; PRODHA_BUG says which one a run has. Each is a change of
-the very line that `prodha run` executes: where that line is not there any more, exactly once, this script fails.
+All that are wanted go into one copy of the sources, which is built once; PRODHA_BUG says which one a run has. Each is a
+change of the very line that `prodha run` executes: where that line is not there any more, exactly once, this script fails.
 
 usage: find.py [--units] [--seeds N] [--swift COMMAND] [NAME...]
 """
